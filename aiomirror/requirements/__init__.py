@@ -1,0 +1,1 @@
+"""Requirement files and command-line specs: text to requirements, without IO."""

@@ -1,0 +1,1 @@
+"""The Simple Repository API: bytes to values and values to bytes, without IO."""

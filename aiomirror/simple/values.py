@@ -1,0 +1,64 @@
+"""What a page of the Simple Repository API says, in the specification's own nouns.
+
+The same values serve both ways: a reader makes them from an upstream's bytes, a renderer makes our own pages
+from them.  They know nothing of networks, disks or policies.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime  # noqa: TC003 (msgspec reads annotations at run time)
+
+import msgspec
+from packaging.utils import NormalizedName  # noqa: TC002 (as above)
+
+Digests = Mapping[str, str]
+"""Algorithm → digest, both lower case; only algorithms that hashlib guarantees."""
+
+
+class ProjectFile(msgspec.Struct, frozen=True, kw_only=True):
+    """One file of a project page.
+
+    ``filename`` is one plain path component; ``url`` is absolute on a page that was read and relative on one
+    of ours, without fragment.
+    """
+
+    filename: str
+    url: str
+    hashes: Digests
+    size: int | None = None
+    requires_python: str | None = None
+    yanked: str | None = None
+    """The reason, "" for none given; None: not yanked."""
+    upload_time: datetime | None = None
+    """In UTC."""
+    core_metadata: Digests | None = None
+    """Digests of the ``.metadata`` sibling, empty when none are listed; None: the sibling is not offered."""
+    provenance: str | None = None
+    """Absolute https URL of the provenance object."""
+
+
+class ProjectStatus(msgspec.Struct, frozen=True):
+    """PEP 792: ``marker`` is "active", "archived", "quarantined", "deprecated" or one we do not know."""
+
+    marker: str = "active"
+    reason: str | None = None
+
+
+class ProjectPage(msgspec.Struct, frozen=True, kw_only=True):
+    """A project page, whatever its format was."""
+
+    project: NormalizedName
+    files: tuple[ProjectFile, ...]
+    versions: tuple[str, ...] = ()
+    """As listed (API 1.1 and later, JSON only); may name versions without files."""
+    status: ProjectStatus = ProjectStatus()
+    api_version: str = "1.0"
+    warnings: tuple[str, ...] = ()
+    """What was odd and passed over, a line each."""
+
+
+JSON_TYPE = "application/vnd.pypi.simple.v1+json"
+HTML_TYPE = "application/vnd.pypi.simple.v1+html"
+ACCEPT = f"{JSON_TYPE}, {HTML_TYPE};q=0.2, text/html;q=0.01"
+"""The Accept header that PEP 691 recommends; ``latest`` is not asked for."""
