@@ -5,7 +5,8 @@
     AiomirrorError
     ├── UsageError                  exit 2: what the person wrote
     │   ├── ConfigError             an option or a combination of options
-    │   └── RequirementError        a requirement, with its file and line
+    │   ├── RequirementError        a requirement, with its file and line
+    │   └── RequirementErrors       several of them, all at once
     ├── UpstreamError               what the index, or the way to it, did
     │   ├── UnreachableError        exit 4: no connection, no name, no TLS, no answer
     │   ├── StatusError             an HTTP status that is no success
@@ -25,7 +26,7 @@
     │   ├── SizeMismatchError       as above, told by the length
     │   ├── UnhashedError           upstream lists no digest, and one is required
     │   ├── ChangedError            upstream lists another digest for a file that is held
-    │   └── DamagedError            a file on disk is not the one that was verified
+    │   └── DamagedError            exit 5: a file on disk is not the one that was verified
     └── DestinationError            exit 6: the mirror's folder cannot be used
         └── LockedError             another run holds it
 
@@ -61,7 +62,7 @@ class ConfigError(UsageError):
         self.problems = problems
 
     def __str__(self) -> str:
-        return "; ".join(self.problems)
+        return "\n".join(self.problems)
 
 
 class RequirementError(UsageError):
@@ -79,6 +80,17 @@ class RequirementError(UsageError):
         where = f"{self.source}:{self.line}" if self.line else self.source
         what = f" {self.text!r}:" if self.text else ""
         return f"{where}:{what} {self.why}"
+
+
+class RequirementErrors(UsageError):  # noqa: N818 (the plural is what sets it apart)
+    """Everything that cannot be read in all the requirements given; ``problems`` in the order of reading."""
+
+    def __init__(self, *problems: RequirementError) -> None:
+        super().__init__(*problems)
+        self.problems = problems
+
+    def __str__(self) -> str:
+        return "\n".join(str(problem) for problem in self.problems)
 
 
 class UpstreamError(AiomirrorError):
@@ -229,6 +241,8 @@ class ChangedError(FileError):
 
 class DamagedError(FileError):
     """A file on disk is not the one that was verified, and cannot be fetched again."""
+
+    exit_code = 5
 
 
 class DestinationError(AiomirrorError):

@@ -1,1 +1,16 @@
 """Requirement files and command-line specs: text to requirements, without IO."""
+
+from aiomirror.requirements.gather import gather
+from aiomirror.requirements.parse import is_file_argument, parse_spec
+from aiomirror.requirements.values import FileOptions, FormatControl, NotMirrored, Parsed, Wanted
+
+__all__ = [
+    "FileOptions",
+    "FormatControl",
+    "NotMirrored",
+    "Parsed",
+    "Wanted",
+    "gather",
+    "is_file_argument",
+    "parse_spec",
+]

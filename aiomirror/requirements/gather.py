@@ -1,0 +1,271 @@
+"""All that a command line asks for, with the files that it names and those that they name.
+
+Files are read through a function that is handed in; nothing here touches a disk.  Everything that cannot be
+read is collected and raised at once.
+"""
+
+from __future__ import annotations
+
+import os.path
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal, NamedTuple
+from urllib.parse import urlsplit
+from urllib.request import url2pathname
+
+from aiomirror.errors import RequirementError, RequirementErrors
+from aiomirror.requirements.lines import Line, decode, logical_lines, variables
+from aiomirror.requirements.options import WEAK, Given, parse_hash, parse_options, split_options
+from aiomirror.requirements.parse import Hashes, not_mirrored, parse_spec, read_requirement
+from aiomirror.requirements.values import (
+    COMMAND_LINE,
+    FileOptions,
+    LineError,
+    NotMirrored,
+    Parsed,
+    Wanted,
+    brief,
+    excerpt,
+    masked,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+Read = Callable[[str], bytes]
+"""Path → the file's bytes; "-" is standard input.  May raise OSError."""
+
+MAX_NESTING = 50
+"""Files within files; deeper ones come from links that lead back, which no comparison of paths can tell."""
+
+_SCHEME = re.compile(r"[a-z][a-z0-9+.-]+:", re.IGNORECASE)  # one letter and a colon is a drive
+
+
+def gather(
+    specs: Sequence[str],
+    files: Sequence[str],
+    constraints: Sequence[str],
+    read: Read,
+    env: Mapping[str, str],
+) -> Parsed:
+    """Read command-line requirements, requirements files and constraints files, with all that they include.
+
+    As pip does: nested paths are relative to the file that names them, "-" is standard input, a ``-r`` in a
+    constraints file includes requirements, and a file that includes itself is an error.  A file that is named
+    more than once is read once, and counts once as requirements and once as constraints.
+
+    Raises RequirementError, or RequirementErrors for several: a text that is no requirement, an unknown
+    option, a file that cannot be read.
+    """
+    gathering = _Gathering(read, env)
+    for spec in specs:
+        with gathering.collecting():
+            gathering.take(parse_spec(spec), constraint=False)
+    for path in files:
+        gathering.include(_Include(path, "-r"))
+    for path in constraints:
+        gathering.include(_Include(path, "-c"))
+    return gathering.result()
+
+
+class _Include(NamedTuple):
+    """A file to be read, and the line that wants it; the line is None on the command line."""
+
+    path: str
+    role: Literal["-r", "-c"]
+    source: str = COMMAND_LINE
+    line: Line | None = None
+
+    def error(self, why: str) -> RequirementError:
+        if self.line is None:
+            return RequirementError(masked(_shown(self.path)), 0, "", why)
+        return RequirementError(self.source, self.line.number, brief(self.line.written), why)
+
+
+class _Collecting:
+    """A context in which a RequirementError is kept for later."""
+
+    def __init__(self, problems: list[RequirementError]) -> None:
+        self._problems = problems
+
+    def __enter__(self) -> None: ...
+
+    def __exit__(self, kind: object, error: BaseException | None, traceback: object) -> bool:
+        if not isinstance(error, RequirementError):
+            return False
+        self._problems.append(error)
+        return True
+
+
+@dataclass(slots=True)
+class _Gathering:
+    """What has been read so far."""
+
+    read: Read
+    env: Mapping[str, str]
+    wanted: list[Wanted] = field(default_factory=list)
+    constraints: list[Wanted] = field(default_factory=list)
+    not_mirrored: list[NotMirrored] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+    problems: list[RequirementError] = field(default_factory=list)
+    options: FileOptions = field(default_factory=FileOptions)
+    # By path in normal form; standard input, for one, can be read only once.
+    texts: dict[str, str | None] = field(default_factory=dict)
+    done: set[tuple[str, str]] = field(default_factory=set)
+    open: list[tuple[str, str]] = field(default_factory=list)
+
+    def result(self) -> Parsed:
+        if len(self.problems) == 1:
+            raise self.problems[0]
+        if self.problems:
+            raise RequirementErrors(*self.problems)
+        return Parsed(
+            tuple(self.wanted),
+            tuple(self.constraints),
+            tuple(self.not_mirrored),
+            self.options,
+            tuple(dict.fromkeys(self.warnings)),
+        )
+
+    def collecting(self) -> _Collecting:
+        return _Collecting(self.problems)
+
+    def take(self, item: Wanted | NotMirrored, *, constraint: bool) -> None:
+        if isinstance(item, Wanted):
+            (self.constraints if constraint else self.wanted).append(item)
+        elif constraint:
+            # It names no version that an index could offer; the project is mirrored as if it were not there.
+            self.warnings.append(f"{item.origin}: the constraint {item.text!r} is not followed: {item.why}")
+        else:
+            self.not_mirrored.append(item)
+
+    # Files
+
+    def include(self, include: _Include) -> None:
+        with self.collecting():
+            path = _local(include)
+            key = (os.path.normpath(path), include.role)
+            if key in self.open:
+                raise include.error(f"{excerpt(_shown(path))} includes itself")
+            if len(self.open) == MAX_NESTING:
+                raise include.error(f"more than {MAX_NESTING} files within each other")
+            if key in self.done:
+                return
+            self.done.add(key)
+            self.open.append(key)
+            try:
+                self._lines(path, include)
+            finally:
+                self.open.pop()
+
+    def _lines(self, path: str, include: _Include) -> None:
+        text = self._text(path, include)
+        for line in logical_lines(text, self.env) if text else ():
+            source = _shown(path)
+            if line.swallowed:
+                self.warnings.append(
+                    f"{source}:{line.number}: the comment ends in a backslash and takes the next line with it"
+                )
+            with self.collecting():
+                try:
+                    self._line(path, line, constraint=include.role == "-c")
+                except LineError as error:
+                    raise RequirementError(
+                        source, line.number, brief(line.written), _why(error, line, self.env)
+                    ) from None
+
+    def _text(self, path: str, include: _Include) -> str | None:
+        key = os.path.normpath(path)
+        if key not in self.texts:
+            self.texts[key] = None  # reported once, however often it is included
+            data = self._bytes(path, include)
+            try:
+                self.texts[key], warning = decode(data)
+            except LineError as error:
+                raise RequirementError(_shown(path), 0, "", str(error)) from None
+            if warning:
+                self.warnings.append(f"{_shown(path)}: {warning}")
+        return self.texts[key]
+
+    def _bytes(self, path: str, include: _Include) -> bytes:
+        try:
+            return self.read(path)
+        except (OSError, ValueError) as error:  # ValueError: a path with a NUL in it
+            why = (error.strerror if isinstance(error, OSError) else None) or str(error)
+        raise include.error(
+            f"cannot read it: {why}"
+            if include.line is None
+            else f"cannot read {excerpt(_shown(path))}: {why}"
+        )
+
+    # Lines
+
+    def _line(self, path: str, line: Line, *, constraint: bool) -> None:
+        text, options = split_options(line.text)
+        given = parse_options(options)
+        where = f"{_shown(path)}:{line.number}"
+        if text:
+            hashes = self._beside(given, where)
+            shown = split_options(line.written)[0] or line.written
+            self.take(read_requirement(text, where, hashes=hashes, shown=shown), constraint=constraint)
+            return
+        for option in given:
+            self._option(option, path, line, constraint=constraint)
+
+    def _beside(self, given: Iterable[Given], where: str) -> Hashes:
+        """The hashes among the options of a requirement."""
+        hashes = set()
+        for option in given:
+            if option.name == "--hash":
+                hashes.add(parse_hash(option.value))
+            elif not option.option.beside_requirement:
+                self.warnings.append(f"{where}: {option.name} counts only in a line of its own")
+        for algorithm in sorted({algorithm for algorithm, _ in hashes} & WEAK):
+            self.warnings.append(f"{where}: {algorithm} can be forged; pip refuses it")
+        return frozenset(hashes)
+
+    def _option(self, given: Given, path: str, line: Line, *, constraint: bool) -> None:
+        where = f"{_shown(path)}:{line.number}"
+        if given.option.beside_requirement:
+            raise LineError(f"{given.name} belongs behind a requirement, in the same line")
+        if given.name in {"--requirement", "--constraint"}:
+            role: Literal["-r", "-c"] = "-r" if given.name == "--requirement" else "-c"
+            self.include(_Include(_beneath(path, given.value), role, _shown(path), line))
+        elif given.name == "--editable":
+            self.take(not_mirrored(line.written, where, "it is an editable install"), constraint=constraint)
+        else:
+            self.options = given.applied(self.options)
+            if warning := given.warning():
+                # Without the value: URLs carry credentials, in any part of them.
+                self.warnings.append(f"{where}: {given.name} {warning}")
+
+
+def _why(error: LineError, line: Line, env: Mapping[str, str]) -> str:
+    """What is wrong, said without the values of variables: they may be secret."""
+    names = variables(line.written)
+    if filled := ", ".join(name for name in names if env.get(name)):
+        return f"it cannot be read with the value of {filled} put in"
+    return f"{error} (not set in the environment: {', '.join(names)})" if names else str(error)
+
+
+def _shown(path: str) -> str:
+    return "standard input" if path == "-" else path
+
+
+def _beneath(path: str, nested: str) -> str:
+    """A nested path, which is relative to the folder of the file that names it."""
+    if nested == "-" or path == "-" or _SCHEME.match(nested):
+        return nested
+    return os.path.join(os.path.dirname(path), nested)  # noqa: PTH118, PTH120 (text, as it was written)
+
+
+def _local(include: _Include) -> str:
+    """The path to read; a RequirementError for an address."""
+    path = include.path
+    if "://" not in path and not path.lower().startswith("file:"):
+        return path
+    parts = urlsplit(path)
+    if parts.scheme == "file" and parts.netloc in {"", "localhost"}:
+        return url2pathname(parts.path)
+    raise include.error("requirements are read from files only; fetch it first")

@@ -1,0 +1,256 @@
+"""One requirement: PEP 508 for what an index offers, and what pip takes from elsewhere.
+
+``packaging`` decides what a requirement is.  What is here tells first the texts that name a file, a folder or
+an address, in pip's way of telling, and afterwards what is wrong with a text that ``packaging`` refuses.
+"""
+
+from __future__ import annotations
+
+import re
+
+from packaging.markers import InvalidMarker, Marker
+from packaging.requirements import InvalidRequirement, Requirement
+from packaging.specifiers import InvalidSpecifier, SpecifierSet
+from packaging.utils import canonicalize_name
+from packaging.version import InvalidVersion, Version
+
+from aiomirror.errors import RequirementError
+from aiomirror.requirements.values import (
+    COMMAND_LINE,
+    LineError,
+    NotMirrored,
+    Wanted,
+    brief,
+    excerpt,
+    masked,
+    project_name,
+)
+
+Hashes = frozenset[tuple[str, str]]
+_NO_HASHES: Hashes = frozenset()
+
+_VCS = re.compile(r"(?:git|hg|svn|bzr)\+", re.IGNORECASE)
+_URL = re.compile(r"[a-z][a-z0-9+.-]+://|file:", re.IGNORECASE)
+# A separator in front of the first sign that begins a specifier, an extra, a marker or a URL.  A backslash
+# counts when a name follows: others are continuations gone wrong.
+_PATH = re.compile(r"[.~/]|\\\\\w|[a-z]:[/\\]|[^\s<>=!~;@\[(/\\]*(?:/|\\\w)", re.IGNORECASE)
+_ARCHIVE = re.compile(r"\.(?:whl|zip|tar|tgz|tbz|txz|tlz|tar\.(?:gz|bz2|xz|lz|lzma|zst))\Z", re.IGNORECASE)
+_SINGLE_EQUALS = re.compile(
+    r"(?P<head>[^=<>!~;@]*[^=<>!~;@\s])\s*=\s*(?P<version>\w[\w.!+*-]*)(?P<marker>\s*(?:;.*)?)\Z",
+    re.DOTALL | re.ASCII,
+)
+_NAME_AND_EXTRAS = re.compile(r"\s*(?P<name>[A-Za-z0-9._-]*)\s*(?P<extras>\[[^\[\]]*\])?", re.ASCII)
+_EXTRAS = re.compile(r"\[\s*(?:[^\s,\[\]]+\s*(?:,\s*[^\s,\[\]]+\s*)*)?\]")
+_OPERATORS = frozenset({"==", "===", "!=", "~=", "<", "<=", ">", ">="})
+
+# Versions of so many digits are an attack; int() refuses them with a ValueError, much later.
+_ENDLESS_NUMBER = re.compile(r"[0-9]{1000}")
+
+
+def parse_spec(text: str) -> Wanted | NotMirrored:
+    """A requirement of the command line: PEP 508, or a pin with a single ``=``.
+
+    A pin to a version that PEP 440 does not know becomes ``===``.  RequirementError if it is neither.
+    """
+    try:
+        return read_requirement(_doubled_equals(text), COMMAND_LINE, shown=text)
+    except LineError as error:
+        raise RequirementError(COMMAND_LINE, 0, brief(text), str(error)) from None
+
+
+def is_file_argument(text: str) -> bool:
+    """Whether a command-line argument, in the place of a name, is the path of a requirements file.
+
+    Told by the text alone, for a file called ``six`` in the current folder is not meant by ``six``: "-", or a
+    name that ends in ``.txt`` or ``.in``.
+    """
+    return text == "-" or (
+        text.lower().endswith((".txt", ".in")) and not _URL.search(text) and "@" not in text
+    )
+
+
+def read_requirement(
+    text: str, origin: str, *, hashes: Hashes = _NO_HASHES, shown: str | None = None
+) -> Wanted | NotMirrored:
+    """A requirement without options.
+
+    ``shown`` is the text to call it by if it is not mirrored, where that is not ``text``.  LineError says
+    what is wrong with it, in one line.
+    """
+    why = elsewhere(text)
+    if why is not None:
+        return not_mirrored(shown or text, origin, why)
+    requirement = _requirement(text)
+    if requirement.url is not None:
+        return not_mirrored(shown or text, origin, "it comes from the URL behind the @, not from the index")
+    return Wanted(
+        project=project_name(requirement.name),
+        specifier=requirement.specifier,
+        extras=frozenset(canonicalize_name(extra) for extra in requirement.extras),
+        marker=requirement.marker,
+        hashes=hashes,
+        origin=origin,
+        text=_spaced(text),
+    )
+
+
+def not_mirrored(text: str, origin: str, why: str) -> NotMirrored:
+    """The value for a text as it was written, fit to be shown."""
+    return NotMirrored(_spaced(masked(text)), origin, why)
+
+
+def elsewhere(text: str) -> str | None:
+    """Why the text is nothing that an index offers; None if it is no address, file or folder."""
+    if _VCS.match(text):
+        return "it comes from version control, not from the index"
+    if _URL.match(text):
+        return "it is a URL, not a project of the index"
+    if _PATH.match(text):
+        return "it is a local path, not a project of the index"
+    if _ARCHIVE.search(_without_tail(text)):
+        return "it is the name of a local file, not a project of the index"
+    return None
+
+
+def _without_tail(text: str) -> str:
+    """The text without the extras and the marker that pip allows behind a path; "" for ``name @ URL``."""
+    head = text.partition(";")[0].rstrip()
+    head = head[: head.rfind("[")].rstrip() if head.endswith("]") and "[" in head else head
+    return "" if "@" in head else head
+
+
+def _spaced(text: str) -> str:
+    return " ".join(text.split())
+
+
+def _requirement(text: str) -> Requirement:
+    if _ENDLESS_NUMBER.search(text):
+        raise LineError("a number of a thousand digits is no version")
+    try:
+        return Requirement(text)
+    except InvalidRequirement:
+        raise LineError(_explanation(text)) from None
+    except RecursionError:
+        raise LineError("the marker is nested too deeply") from None
+
+
+# The single "="
+
+
+def _doubled_equals(text: str) -> str:
+    """``name=1.0`` as PEP 508 spells it; other texts as they are."""
+    found = None if elsewhere(text) else _SINGLE_EQUALS.match(text)
+    if found is None:
+        return text
+    if _is_specifier(f"=={found['version']}"):
+        return f"{found['head']}=={found['version']}{found['marker']}"
+    # "*" has a meaning in PEP 440 versions only.
+    return text if "*" in found["version"] else f"{found['head']}==={found['version']}{found['marker']}"
+
+
+def _is_specifier(text: str) -> bool:
+    try:
+        SpecifierSet(text)
+    except InvalidSpecifier:
+        return False
+    return True
+
+
+# What is wrong
+
+
+def _explanation(text: str) -> str:
+    """One line about the first thing that is wrong with a text that is no requirement."""
+    if re.search(r"[\r\n]", text):
+        return "there is a line break in it"
+    before, semicolon, marker = text.partition(";")
+    found = _NAME_AND_EXTRAS.match(before)
+    name, extras = (found["name"], found["extras"] or "") if found else ("", "")
+    rest = before[found.end() :].strip() if found else before
+    return (
+        _wrong_name(name, text)
+        or _wrong_extras(extras, rest)
+        or _wrong_rest(rest)
+        or (_wrong_marker(marker.strip()) if semicolon else None)
+        or "it is no requirement as PEP 508 defines it"
+    )
+
+
+def _wrong_name(name: str, text: str) -> str | None:
+    try:
+        project_name(name)
+    except LineError as error:
+        return str(error) if name else f"{excerpt(text)} does not begin with a project's name"
+    return None
+
+
+def _wrong_extras(extras: str, rest: str) -> str | None:
+    if rest.startswith("["):
+        return "the list of extras has no end"
+    if extras and not _EXTRAS.fullmatch(extras):
+        return f"{excerpt(extras)} is no list of extras"
+    return None
+
+
+def _wrong_rest(rest: str) -> str | None:
+    if not rest:
+        return None
+    if rest.startswith("@"):
+        return "there is no URL behind the @" if not rest[1:].strip() else "only a marker may follow the URL"
+    if rest.endswith("\\"):
+        return "the backslash does not end the line: white space or a comment follows it"
+    return _wrong_operator(rest) or _wrong_specifier(rest)
+
+
+def _wrong_operator(rest: str) -> str | None:
+    if rest[0] not in "<>=!~(":
+        return f"{excerpt(rest)} follows the name; a version needs an operator such as =="
+    if rest.startswith("(") and not rest.endswith(")"):
+        return "the parenthesis has no end"
+    return None
+
+
+def _wrong_specifier(rest: str) -> str | None:
+    inner = rest[1:-1] if rest.startswith("(") else rest
+    parts = (part.strip() for part in inner.split(","))
+    wrong = next((part for part in parts if part and not _is_specifier(part)), None)
+    return _wrong_part(wrong) if wrong else None
+
+
+def _wrong_part(specifier: str) -> str:
+    version = specifier.lstrip("<>=!~")
+    operator = specifier[: len(specifier) - len(version)]
+    if operator not in _OPERATORS:
+        return f"{operator or excerpt(version)} is no operator" + (
+            "; a pin is written with ==" if operator == "=" else ""
+        )
+    return f"{excerpt(specifier)} is no version specifier{_hint(operator, version.strip())}"
+
+
+def _hint(operator: str, version: str) -> str:
+    """What would have been right, where that can be told."""
+    if not version:
+        return "; the version is missing"
+    if re.search(r"[<>=!~\s]", version):
+        return "; specifiers are separated by commas"
+    if version.endswith(".*") and operator not in {"==", "!="}:
+        return "; .* goes with == and != only"
+    try:
+        release = Version(version).release
+    except InvalidVersion:
+        return (
+            "" if "*" in version else f"; {excerpt(version)} is no PEP 440 version, which only === can name"
+        )
+    return "; ~= needs at least two numbers" if operator == "~=" and len(release) == 1 else ""
+
+
+def _wrong_marker(marker: str) -> str | None:
+    try:
+        Marker(marker)
+    except InvalidMarker:
+        return (
+            f"{excerpt(marker)} is no environment marker"
+            if marker
+            else "there is no marker behind the semicolon"
+        )
+    return None
