@@ -1,0 +1,171 @@
+"""File names: whether one is safe to use, what kind of file it names, and which version it states.
+
+Names come from an upstream, so nothing here trusts them and nothing here raises.  The rules are those of
+PEP 427 and PEP 625 where a name follows them; the rest is what twenty years of older tools left on index
+pages.  Reading a name is cheap enough to be done for every file of a page with thousands of them.
+"""
+
+from __future__ import annotations
+
+import re
+from enum import Enum
+from functools import lru_cache
+
+import msgspec
+from packaging.utils import NormalizedName, canonicalize_name
+from packaging.version import Version
+
+MAX_FILENAME = 240
+"""Bytes in UTF-8: room for the suffixes of sibling files below the 255 that file systems allow."""
+
+MAX_VERSION = 240
+"""Characters; a longer text is no version, whatever it says."""
+
+# Separators, control characters (C0, DEL, C1), the characters that turn the direction of writing, and lone
+# surrogates, which no file system can store.
+_UNSAFE = re.compile(
+    r"[/\\\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]",
+)
+
+
+class FileKind(Enum):
+    """What a file is, judged by how its name ends."""
+
+    WHEEL = "wheel"
+    SDIST = "sdist"
+    LEGACY = "legacy"
+    """Built formats that no installer takes any more: egg, exe, msi, rpm, deb, dmg, "dumb" archives."""
+    OTHER = "other"
+    """Not a distribution: signatures, metadata, text files, web pages."""
+
+
+class ParsedName(msgspec.Struct, frozen=True):
+    """What a file name says; ``version`` is raw text, None when the name states none that can be read."""
+
+    kind: FileKind
+    version: str | None
+
+
+VersionKey = tuple[bool, Version, str]
+
+_OTHER = ParsedName(FileKind.OTHER, None)
+_ZERO = Version("0")
+
+# Longer endings first where one ends with another.
+_ENDINGS = (
+    *(
+        (ending, FileKind.SDIST)
+        for ending in (".tar.gz", ".zip", ".tar.bz2", ".tgz", ".tar.xz", ".tar.z", ".tbz", ".tar")
+    ),
+    *((ending, FileKind.LEGACY) for ending in (".egg", ".exe", ".msi", ".rpm", ".deb", ".dmg")),
+)
+
+# "1.0.win32-py2.7", "1.0-py3.6-linux-x86_64", "1.0.macosx-10.9-x86_64": the version ends where these begin.
+_BUILT = re.compile(
+    r"(.+?)[.-](?:py\d|win32|win-|linux|macosx|darwin|cygwin|mingw|freebsd|openbsd|netbsd|solaris|sunos|aix|"
+    r"noarch|any\b)",
+    re.DOTALL,
+)
+_RPM = re.compile(r"(.+)-[^-]+\.[^-.]+", re.DOTALL)  # version-release.architecture
+_DEB = re.compile(r"(.+?)(?:-[^-_]+)?(?:_[^_]+)?", re.DOTALL)  # version-revision_architecture
+_DOTTED = re.compile(r"v?[0-9]+\.")
+
+
+def is_safe_filename(name: str) -> bool:
+    """Whether ``name`` is one plain path component that may be written to disk as it stands (C-SAFE-1)."""
+    if not name or name[0] in ".-~":
+        return False
+    if name.isascii():  # nearly all are, and for them this takes a third of the time
+        return len(name) <= MAX_FILENAME and name.isprintable() and "/" not in name and "\\" not in name
+    return not _UNSAFE.search(name) and len(name.encode()) <= MAX_FILENAME
+
+
+def parse_filename(filename: str, project: NormalizedName) -> ParsedName | None:
+    """Read the name of a file that ``project``'s page lists; None when it is another project's.
+
+    A source archive may have dashes in name and version both.  The name ends where it normalises to
+    ``project``, unless what follows is no version (PEP 440) while a longer name would leave one: on the
+    page of foo-bar, ``foo-bar-2-1.0.tar.gz`` belongs to a project foo-bar-2, and ``foo-bar-2-1.tar.gz`` is
+    version 2-1 (2.post1) of foo-bar.  What begins like a dotted version is never part of a longer name, so
+    ``foo-1.0-final-2.zip`` stays version 1.0-final-2 of foo.  A name too long to be safe is nobody's.
+    """
+    if len(filename) > MAX_FILENAME:
+        return None
+    if filename.endswith(".whl"):
+        return _wheel(filename[:-4], project)
+    lower = filename.lower()
+    for ending, kind in _ENDINGS:
+        if lower.endswith(ending):
+            return _archive(filename[: -len(ending)], ending, kind, project)
+    return _OTHER
+
+
+def version_key(text: str) -> VersionKey:
+    """Sort key of a version's text: PEP 440 versions in their order, below them all others by text."""
+    version = parse_version(text)
+    return (False, _ZERO, text) if version is None else (True, version, "")
+
+
+def parse_version(text: str) -> Version | None:
+    """Return the version that ``text`` states, None when it is not valid by PEP 440."""
+    return _parse_version(text) if len(text) <= MAX_VERSION else None
+
+
+@lru_cache(maxsize=16_384)
+def _parse_version(text: str) -> Version | None:
+    try:
+        return Version(text)
+    except ValueError:  # InvalidVersion is one; so is int() of thousands of digits
+        return None
+
+
+_normal = lru_cache(maxsize=4_096)(canonicalize_name)
+
+
+def _wheel(stem: str, project: NormalizedName) -> ParsedName | None:
+    """Wheel names are escaped: the first dash ends the project's name, without exception."""
+    parts = stem.split("-")
+    if _normal(parts[0]) != project:
+        return None
+    if len(parts) == 5 or (len(parts) == 6 and parts[2][:1].isdigit()):  # noqa: PLR2004 (PEP 427)
+        return ParsedName(FileKind.WHEEL, parts[1] or None)
+    return ParsedName(FileKind.WHEEL, None)
+
+
+def _archive(stem: str, ending: str, kind: FileKind, project: NormalizedName) -> ParsedName | None:
+    if ending == ".deb":  # name_version-revision_architecture
+        stem = stem.replace("_", "-", 1)
+    match = _name_pattern(project).match(stem)
+    if match is None:
+        return None
+    rest = match["rest"]
+    if not rest:
+        return ParsedName(kind, None)
+    if kind is FileKind.SDIST and parse_version(rest) is None and (built := _BUILT.match(rest)):
+        kind, version = FileKind.LEGACY, str(built[1])  # a "dumb" archive: foo-1.0.linux-x86_64.tar.gz
+    else:
+        version = rest if kind is FileKind.SDIST else _built_version(rest, ending)
+    if parse_version(version) is None and _is_of_longer_name(version):
+        return None
+    return ParsedName(kind, version)
+
+
+@lru_cache(maxsize=4_096)
+def _name_pattern(project: NormalizedName) -> re.Pattern[str]:
+    """Match every spelling of the project's name, alone or before a dash."""
+    name = "[-_.]+".join(map(re.escape, project.split("-")))
+    return re.compile(rf"{name}(?:-(?P<rest>.*))?\Z", re.IGNORECASE | re.ASCII | re.DOTALL)
+
+
+def _built_version(rest: str, ending: str) -> str:
+    pattern = {".rpm": _RPM, ".deb": _DEB}.get(ending)
+    match = pattern.fullmatch(rest) if pattern else _BUILT.match(rest)
+    return match[1] if match else rest
+
+
+def _is_of_longer_name(text: str) -> bool:
+    """Whether ``text``, which is no version, is the end of a longer project name and a version."""
+    if _DOTTED.match(text):
+        return False
+    dashes = (i for i, letter in enumerate(text) if letter == "-" and i)
+    return any(parse_version(text[i + 1 :]) is not None for i in dashes)

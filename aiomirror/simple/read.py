@@ -1,0 +1,64 @@
+"""Bytes and their content type → page.  A pure core: no requests, no redirects, no files, no policy.
+
+What the upstream sent is read as far as it can be read without guessing.  Single odd values and entries are
+passed over with a line in ``ProjectPage.warnings``; a body that is not the page of the project that was asked
+for, in a version that we know, is an error and never an empty page.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from packaging.utils import canonicalize_name
+
+from aiomirror.errors import ContentTypeError
+from aiomirror.simple.charset import parse_content_type
+from aiomirror.simple.notes import shown
+from aiomirror.simple.read_html import read_html_page, read_html_root
+from aiomirror.simple.read_json import read_json_page, read_json_root
+from aiomirror.simple.values import HTML_TYPE, JSON_TYPE
+
+if TYPE_CHECKING:
+    from packaging.utils import NormalizedName
+
+    from aiomirror.simple.values import ProjectPage
+
+_HTML_TYPES = frozenset({HTML_TYPE, "text/html"})
+_VALID_NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?")
+
+
+def read_page(body: bytes, content_type: str | None, url: str, project: NormalizedName) -> ProjectPage:
+    """Read the page of ``project``.
+
+    ``url`` is where the body finally came from, without credentials: links are relative to it, and errors
+    quote it.  Only distribution files are kept, and only those whose names are safe and ``project``'s own.
+    Raises ContentTypeError, ApiVersionError, MalformedPageError or WrongProjectError.
+    """
+    media_type, charset = parse_content_type(content_type)
+    if media_type == JSON_TYPE:
+        return read_json_page(body, url, project)
+    if media_type in _HTML_TYPES:
+        return read_html_page(body, charset, url, project)
+    raise _unsupported(content_type, url)
+
+
+def read_root(body: bytes, content_type: str | None, url: str) -> tuple[NormalizedName, ...]:
+    """Read the names of all projects of an index: normalised, each once, in the order listed.
+
+    What is no valid name is dropped (C-ROOT-2).  Raises ContentTypeError, ApiVersionError or
+    MalformedPageError.
+    """
+    media_type, charset = parse_content_type(content_type)
+    if media_type == JSON_TYPE:
+        names = read_json_root(body, url)
+    elif media_type in _HTML_TYPES:
+        names = read_html_root(body, charset, url)
+    else:
+        raise _unsupported(content_type, url)
+    return tuple(dict.fromkeys(canonicalize_name(name) for name in names if _VALID_NAME.fullmatch(name)))
+
+
+def _unsupported(content_type: str | None, url: str) -> ContentTypeError:
+    what = f"content type {shown(content_type)}" if content_type else "no content type"
+    return ContentTypeError(url, f"{what}, where the Simple API has {JSON_TYPE} or text/html")
