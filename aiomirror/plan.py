@@ -2,13 +2,32 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from aiomirror.errors import ChangedError, DamagedError, FileError
+
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from packaging.utils import NormalizedName
 
-    from aiomirror.simple.values import ProjectFile
+    from aiomirror.selection import Chosen
+    from aiomirror.simple.values import Digests, ProjectFile, ProjectPage, ProjectStatus
+
+JobKey = tuple[str, str]
+"""Project and file name."""
+
+
+@dataclass(frozen=True, slots=True)
+class FetchPolicy:
+    """What a file must be before it is taken."""
+
+    max_file_size: int | None = None
+    """In bytes."""
+    require_hashes: bool = False
+    allow_unhashed: bool = False
+    """Also over plain http, where nothing else vouches for the bytes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,13 +49,140 @@ class FileRecord:
 
 
 @dataclass(frozen=True, slots=True)
-class FileJob:
-    """One file to fetch, as upstream lists it.
+class HeldFile:
+    """A file on disk whose bytes are known now; ``hashes`` are of those bytes, sha256 among them."""
 
-    ``accepted`` are the ``(algorithm, digest)`` pairs that the requirements admit, one of which the
-    bytes must have; empty: any.
+    record: FileRecord
+    hashes: Digests
+    metadata: FileRecord | None = None
+    """The ``.metadata`` sibling, when it is there and right."""
+
+
+@dataclass(frozen=True, slots=True)
+class Holdings:
+    """What the mirror has of one project.
+
+    ``listed`` is what our own page says, ``files`` what is on disk; ``fresh`` are the records that earlier
+    runs did not leave, so that they can be kept.
+    """
+
+    listed: Mapping[str, ProjectFile] = field(default_factory=dict)
+    files: Mapping[str, HeldFile] = field(default_factory=dict)
+    fresh: tuple[FileRecord, ...] = ()
+    published: bool = False
+    """Whether there is a page of the project."""
+
+    def damaged(self) -> list[str]:
+        """Files that our page names and that are not, or not as it says, on disk."""
+        return [
+            name
+            for name, file in self.listed.items()
+            if (held := self.files.get(name)) is None or held.record.sha256 != file.hashes.get("sha256")
+        ]
+
+
+@dataclass(frozen=True, slots=True)
+class FileJob:
+    """One file to fetch, as upstream lists it, or (``held``) only its metadata to make.
+
+    ``accepted`` are the ``(algorithm, digest)`` pairs that the requirements admit, one of which the bytes
+    must have; empty: any.
     """
 
     project: NormalizedName
     file: ProjectFile
     accepted: frozenset[tuple[str, str]] = frozenset()
+    held: HeldFile | None = None
+
+    @property
+    def key(self) -> JobKey:
+        """What tells the jobs of a run apart."""
+        return self.project, self.file.filename
+
+
+@dataclass(frozen=True, slots=True)
+class ProjectPlan:
+    """What to do about one project, and what its page will say of the files that stay."""
+
+    project: NormalizedName
+    status: ProjectStatus
+    fetch: tuple[FileJob, ...] = ()
+    keep: Mapping[str, HeldFile] = field(default_factory=dict)
+    """Wanted or not, these are right and stay on the page."""
+    wanted: frozenset[str] = frozenset()
+    facts: Mapping[str, ProjectFile] = field(default_factory=dict)
+    """What upstream says of each file that may stand on the page; our own page where upstream is silent."""
+    fresh: tuple[FileRecord, ...] = ()
+    published: bool = False
+    problems: tuple[FileError, ...] = ()
+
+    @property
+    def size(self) -> int:
+        """Bytes to fetch, as far as upstream says."""
+        return sum(job.file.size or 0 for job in self.fetch if job.held is None)
+
+
+def plan_project(page: ProjectPage, chosen: tuple[Chosen, ...], holdings: Holdings) -> ProjectPlan:
+    """Subtract what is held from what is chosen; nothing that is right is fetched, nothing held is dropped.
+
+    A listed file that is damaged is fetched again when upstream still lists the same bytes, wanted or not.
+    """
+    upstream = {file.filename: file for file in page.files}
+    wanted = {one.file.filename: one for one in chosen}
+    damaged = set(holdings.damaged())
+    problems: list[FileError] = []
+    fetch: list[FileJob] = []
+    keep: dict[str, HeldFile] = {}
+    facts = dict(holdings.listed)
+    for name in sorted({*wanted, *holdings.listed, *holdings.files}):
+        file, held = upstream.get(name), holdings.files.get(name)
+        ours = holdings.listed.get(name)
+        if ours is not None and name in damaged:
+            held = None
+        if file is not None and (conflict := _conflict(file, held.hashes if held else (ours or file).hashes)):
+            problems.append(ChangedError(page.project, name, *conflict))
+            file = None
+        if held is None and file is None:
+            if ours is not None:
+                problems.append(
+                    DamagedError(page.project, name, "damaged or missing, and upstream has no copy")
+                )
+            continue
+        accepted = wanted[name].accepted if name in wanted else frozenset()
+        if file is not None:
+            facts[name] = file
+        if held is None:
+            assert file is not None
+            fetch.append(FileJob(page.project, file, accepted))
+        else:
+            if accepted and not accepted & set(held.hashes.items()):
+                problems.append(
+                    FileError(page.project, name, "its digest is none that the requirement lists")
+                )
+            keep[name] = held
+            fetch += _metadata_job(page, facts[name], held)
+    return ProjectPlan(
+        project=page.project,
+        status=page.status,
+        fetch=tuple(fetch),
+        keep=keep,
+        wanted=frozenset(wanted),
+        facts=facts,
+        fresh=holdings.fresh,
+        published=holdings.published,
+        problems=tuple(problems),
+    )
+
+
+def _conflict(file: ProjectFile, known: Digests) -> tuple[str, str] | None:
+    """Our digest and upstream's, where they have an algorithm in common and differ."""
+    for algorithm in file.hashes.keys() & known.keys():
+        if file.hashes[algorithm] != known[algorithm]:
+            return f"{algorithm} {known[algorithm]}", f"{algorithm} {file.hashes[algorithm]}"
+    return None
+
+
+def _metadata_job(page: ProjectPage, file: ProjectFile, held: HeldFile) -> list[FileJob]:
+    """A job for the sibling that a held file lacks, where there can be one."""
+    possible = file.filename.endswith(".whl") or file.core_metadata is not None
+    return [FileJob(page.project, file, held=held)] if held.metadata is None and possible else []

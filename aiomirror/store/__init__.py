@@ -1,0 +1,21 @@
+"""The mirror's tree on disk: files that get their name once verified, pages that replace pages.
+
+::
+
+    DEST/index.html  index.v1_json                root pages
+    DEST/<project>/index.html  index.v1_json      project pages
+    DEST/<project>/<filename>[.metadata]          distribution files and their siblings
+    DEST/.aiomirror/lock                          held (flock) by the run that has the mirror open
+    DEST/.aiomirror/partial/                      everything that has no final name yet
+    DEST/.aiomirror/state.sqlite                  not touched here
+
+The rooms, upwards: ``faults`` and ``names`` (what the system and the callers may say), ``digests``, ``tree``
+(descriptors, no link followed), ``lock``, then ``draft``, ``reading``, ``siblings`` and ``pages`` (called in
+threads), ``hops`` (the threads), ``partial`` and ``mirror`` (what the program awaits).
+"""
+
+from aiomirror.store.mirror import Store
+from aiomirror.store.pages import PageWrite
+from aiomirror.store.partial import Partial
+
+__all__ = ["PageWrite", "Partial", "Store"]

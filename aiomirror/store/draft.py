@@ -1,0 +1,117 @@
+"""A file that is being received, as the threads see it: hashed as it is written, named when it is right."""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from typing import TYPE_CHECKING
+
+from aiomirror.plan import FileRecord
+from aiomirror.store.faults import translated
+from aiomirror.store.names import component
+from aiomirror.store.tree import Temporary
+
+if TYPE_CHECKING:
+    from aiomirror.store.digests import Expectation
+    from aiomirror.store.tree import Tree
+
+
+class Draft:
+    """The bytes of one file on their way to its final name.
+
+    Batches are queued first and written by whichever thread comes next, in order and under a lock.  So a task
+    that is cancelled while its thread waits or writes loses no byte, and nothing closes a descriptor that a
+    thread still writes to.
+    """
+
+    def __init__(self, tree: Tree, project: str, filename: str, expected: Expectation) -> None:
+        self._tree = tree
+        self._project, self._filename, self._expected = project, component(filename), expected
+        self._where = tree.where(*tree.parts(project), filename)
+        self._busy = threading.Lock()
+        self._queue: deque[bytearray] = deque()
+        self._fault: BaseException | None = None
+        self._temporary: Temporary | None = None
+        self._touched = False
+        self._size = 0
+        self._digester = expected.digester()
+
+    @property
+    def pristine(self) -> bool:
+        """Whether nothing was queued since the last reset or commit: then nothing of it is on disk."""
+        return not self._touched
+
+    def queue(self, batch: bytearray) -> None:
+        """Hand over a batch; it is written by the next :meth:`drain` or :meth:`commit`."""
+        self._touched = True
+        self._queue.append(batch)
+
+    def drain(self) -> None:
+        """Hash and write what is queued; DestinationError, and nothing is left, when the disk refuses."""
+        with self._busy:
+            try:
+                with translated(self._where):
+                    self._drain()
+            except BaseException as fault:
+                self._reset(fault)
+                raise
+
+    def commit(self, rest: bytearray) -> FileRecord:
+        """Hash and write what is queued and ``rest``, check the whole and give it its name.
+
+        SizeMismatchError, DigestMismatchError or DestinationError, and nothing is left of it then.
+        """
+        with self._busy:
+            try:
+                with translated(self._where):
+                    self._drain()
+                    # A small file is checked before any of it touches the disk.
+                    digests = self._check(rest)
+                    return self._publish(rest, digests["sha256"])
+            finally:
+                self._reset(None)
+
+    def reset(self) -> None:
+        """Forget every byte, on disk too."""
+        with self._busy:
+            self._reset(None)
+
+    def _drain(self) -> None:
+        # A batch that failed is gone: what follows it must not be taken for the whole.
+        if self._fault is not None:
+            raise self._fault
+        while self._queue:
+            batch = self._queue.popleft()
+            self._size += len(batch)
+            self._digester.update(batch)
+            self._written().write(batch)
+
+    def _written(self) -> Temporary:
+        if self._temporary is None:
+            self._temporary = Temporary(self._tree)
+        return self._temporary
+
+    def _check(self, rest: bytearray) -> dict[str, str]:
+        self._digester.update(rest)
+        digests = self._digester.digests()
+        self._expected.check(self._project, self._filename, self._size + len(rest), digests)
+        return digests
+
+    def _publish(self, rest: bytearray, sha256: str) -> FileRecord:
+        temporary = self._written()
+        temporary.write(rest)
+        stat = temporary.finish()
+        with self._tree.made_folder(self._project) as folder:
+            temporary.settle(self._filename, folder)
+        self._temporary = None
+        return FileRecord(self._filename, sha256, stat)
+
+    def _reset(self, fault: BaseException | None) -> None:
+        self._queue.clear()
+        self._fault = fault
+        self._touched = fault is not None
+        if self._temporary is not None:
+            self._temporary.discard()
+            self._temporary = None
+        self._size = 0
+        self._digester = self._expected.digester()

@@ -1,0 +1,60 @@
+"""One run at a time: an flock that the kernel frees when its holder ends, however it ends."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import socket
+from typing import TYPE_CHECKING
+
+from aiomirror.errors import LockedError
+from aiomirror.store.faults import translated
+from aiomirror.store.tree import PRIVATE
+
+if TYPE_CHECKING:
+    from aiomirror.store.tree import Tree
+
+_NAME = "lock"
+_OPEN = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+_LONGEST = 1000
+"""Bytes of the holder's text that are read."""
+
+
+def this_process() -> str:
+    """What a run writes about itself: "process 12 on host"."""
+    return f"process {os.getpid()} on {socket.gethostname()}"
+
+
+class Lock:
+    """The lock of a mirror, held from :meth:`take` to :meth:`release`."""
+
+    def __init__(self) -> None:
+        self._file = -1
+
+    def take(self, tree: Tree, hold: str) -> None:
+        """Take the lock and write ``hold`` into it; LockedError, with what is in it, when another has it."""
+        where = tree.where(PRIVATE, _NAME)
+        with translated(where):
+            self._file = os.open(_NAME, _OPEN, 0o600, dir_fd=tree.private)
+        try:
+            with translated(where):
+                self._lock(tree)
+                # The file stays when the run ends: removing it would let two runs lock two files of one name.
+                os.ftruncate(self._file, 0)
+                os.write(self._file, hold.encode(errors="replace"))
+        except BaseException:
+            self.release()
+            raise
+
+    def _lock(self, tree: Tree) -> None:
+        try:
+            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            text = os.read(self._file, _LONGEST).decode(errors="replace")
+            raise LockedError(tree.where(), "".join(filter(str.isprintable, text))) from None
+
+    def release(self) -> None:
+        """Let others have it; nothing when it is not held."""
+        if self._file >= 0:
+            opened, self._file = self._file, -1
+            os.close(opened)

@@ -1,0 +1,155 @@
+"""The mirror's folder as the program uses it: open it, receive files, publish pages."""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING, Self
+
+from aiomirror.store import draft, pages, reading, siblings
+from aiomirror.store.digests import Expectation
+from aiomirror.store.hops import Hops
+from aiomirror.store.lock import Lock, this_process
+from aiomirror.store.partial import Partial
+from aiomirror.store.tree import PRIVATE, Tree
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping, Sequence
+    from pathlib import Path
+    from types import TracebackType
+
+    from packaging.utils import NormalizedName
+
+    from aiomirror.plan import FileRecord, FileStat
+    from aiomirror.simple.values import Digests
+    from aiomirror.store.pages import PageWrite
+
+
+class Store:
+    """A mirror that is held: an async context manager, and everything that touches its files.
+
+    ``hold`` is what another run is told about this one while it waits outside.  Without ``create`` the folder
+    has to be there.  Without ``writable`` it need not be, nothing is changed or locked, and what writes must
+    not be called.
+
+    Every method may raise DestinationError, and ValueError for a name that is not one plain path component
+    or, for a project, not normalised: the caller's mistake.
+    """
+
+    def __init__(
+        self, dest: Path, *, hold: str | None = None, create: bool = True, writable: bool = True
+    ) -> None:
+        self.dest = dest
+        self.state_path = dest / PRIVATE / "state.sqlite"
+        self._create, self._writable = create, writable
+        self._hold = this_process() if hold is None else hold
+        self._tree = Tree(dest)
+        self._lock = Lock()
+        self._hops = Hops()
+        self._publishing = threading.Lock()
+
+    async def __aenter__(self) -> Self:
+        """Make the folder, take the lock, clear what a killed run left, and see that files can be written.
+
+        LockedError when another run holds the mirror.  No hop: there is nothing yet that it would delay.
+        """
+        try:
+            if self._writable:
+                self._take()
+            else:
+                self._tree.open_to_read()
+        except BaseException:
+            self._close()
+            raise
+        return self
+
+    def _take(self) -> None:
+        self._tree.open(create=self._create)
+        self._lock.take(self._tree, self._hold)
+        self._tree.clear()
+        self._tree.probe()
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._close()
+
+    def _close(self) -> None:
+        # In this order: no thread may be at work on what is closed next, nor after the lock is released.
+        self._hops.close()
+        self._tree.close()
+        self._lock.release()
+
+    def partial(
+        self,
+        project: str,
+        filename: str,
+        *,
+        hashes: Digests,
+        size: int | None = None,
+        accepted: frozenset[tuple[str, str]] = frozenset(),
+    ) -> Partial:
+        """A file to be received, which must have every one of ``hashes``, ``size`` and one of ``accepted``.
+
+        ``size`` is in bytes, ``accepted`` are ``(algorithm, digest)`` pairs, empty for any; digests in lower
+        case.  An algorithm that hashlib does not have counts as a mismatch.
+        """
+        expected = Expectation(hashes, size, accepted)
+        return Partial(self._hops, draft.Draft(self._tree, project, filename, expected))
+
+    async def survey(self, project: str) -> Mapping[str, FileStat]:
+        """The regular files in a project's folder, pages and siblings too; empty when there is no folder."""
+        return await self._hops.run(reading.survey, self._tree, project)
+
+    async def digest(self, project: str, filename: str) -> FileRecord | None:
+        """Hash what is on disk; None when it is not there or not a regular file."""
+        found = await self.hash_file(project, filename, ())
+        return found and found[0]
+
+    async def hash_file(
+        self, project: str, filename: str, algorithms: Collection[str]
+    ) -> tuple[FileRecord, dict[str, str]] | None:
+        """As :meth:`digest`, with the digests of ``algorithms`` (those that hashlib has) and sha256."""
+        return await self._hops.run(reading.hash_file, self._tree, project, filename, algorithms)
+
+    async def read(self, project: str | None, name: str, cap: int) -> bytes | None:
+        """A page or a sibling, of the root for None; None when it is not there or over ``cap`` bytes."""
+        return await self._hops.run(reading.read, self._tree, project, name, cap)
+
+    async def requires_python(self, project: str, filename: str) -> str | None:
+        """The Requires-Python inside a wheel or a source archive, as written; None when there is none."""
+        return await self._hops.run(reading.read_requires_python, self._tree, project, filename)
+
+    async def make_metadata(
+        self, project: str, filename: str, *, expected: Digests | None = None
+    ) -> FileRecord | None:
+        """Put a wheel's own METADATA beside it as ``<filename>.metadata``; the record of that.
+
+        None, and nothing is written, when the wheel has none that can be read, or it does not have the
+        digests ``expected``.
+        """
+        return await self._hops.run(siblings.make_metadata, self._tree, project, filename, expected or {})
+
+    async def write_sibling(self, project: str, name: str, content: bytes) -> FileRecord:
+        """Write a small file from its whole content, in place of one that differs."""
+        return await self._hops.run(siblings.write_sibling, self._tree, project, name, content)
+
+    async def publish(self, batch: Sequence[PageWrite]) -> list[str]:
+        """Make the files of a batch durable, then replace the pages that differ; their paths below DEST.
+
+        All files come before all pages of projects, those before the root's; a page that would not change is
+        not touched.  A page that changes is at least a second younger than the one before.
+        """
+        return await self._hops.run(self._publish, batch)
+
+    def _publish(self, batch: Sequence[PageWrite]) -> list[str]:
+        # The work of a publication that was cancelled may still be under way: the later pages come later.
+        with self._publishing:
+            return pages.publish(self._tree, batch)
+
+    async def projects(self) -> list[NormalizedName]:
+        """The projects that have a page, sorted."""
+        return await self._hops.run(reading.projects, self._tree)
+
+    async def folders(self) -> list[NormalizedName]:
+        """The folders with names of projects, with a page or without, sorted."""
+        return await self._hops.run(reading.folders, self._tree)

@@ -1,0 +1,122 @@
+"""What is in the tree."""
+
+from __future__ import annotations
+
+import os
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, cast
+
+from packaging.utils import canonicalize_name
+
+from aiomirror.distributions import core_metadata, requires_python, wheel_metadata
+from aiomirror.plan import FileRecord
+from aiomirror.store.digests import Digester
+from aiomirror.store.faults import translated
+from aiomirror.store.names import component, is_component, is_project
+from aiomirror.store.tree import file_stat, is_regular, open_folder, regular_file
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator
+    from io import FileIO
+    from typing import BinaryIO
+
+    from packaging.utils import NormalizedName
+
+    from aiomirror.plan import FileStat
+    from aiomirror.store.tree import Tree
+
+_BLOCK = 1 << 20
+"""Bytes read at once for hashing: large enough that the interpreter is of no account."""
+_PAGES = ("index.v1_json", "index.html")
+
+
+@contextmanager
+def _opened(tree: Tree, project: str | None, name: str) -> Iterator[FileIO | None]:
+    with tree.folder(project) as folder, translated(tree.where(*tree.parts(project), component(name))):
+        opened = None if folder is None else regular_file(name, folder)
+        if opened is None:
+            yield None
+            return
+        with open(opened, "rb", buffering=0) as file:  # noqa: PTH123 (a descriptor)
+            yield file
+
+
+def survey(tree: Tree, project: str) -> dict[str, FileStat]:
+    """The regular files of a project's folder."""
+    with tree.folder(project) as folder, translated(tree.where(*tree.parts(project))):
+        if folder is None:
+            return {}
+        with os.scandir(folder) as entries:
+            return {
+                entry.name: file_stat(entry.stat(follow_symlinks=False))
+                for entry in entries
+                if is_component(entry.name) and entry.is_file(follow_symlinks=False)
+            }
+
+
+def hash_file(
+    tree: Tree, project: str, filename: str, algorithms: Collection[str]
+) -> tuple[FileRecord, dict[str, str]] | None:
+    """The file's record and its digests; None when there is no such regular file."""
+    with _opened(tree, project, filename) as file:
+        if file is None:
+            return None
+        # Before the bytes are read: a file that changes meanwhile does not have this stat afterwards.
+        stat = file_stat(os.fstat(file.fileno()))
+        digester = Digester(algorithms)
+        block = bytearray(min(_BLOCK, stat.size + 1))
+        view = memoryview(block)
+        while count := file.readinto(block):
+            digester.update(view[:count])
+    digests = digester.digests()
+    return FileRecord(filename, digests["sha256"], stat), digests
+
+
+def read(tree: Tree, project: str | None, name: str, cap: int) -> bytes | None:
+    """The content of a file of at most ``cap`` bytes; None when there is none such."""
+    with _opened(tree, project, name) as file:
+        if file is None:
+            return None
+        size = os.fstat(file.fileno()).st_size
+        return file.read(size) if size <= cap else None
+
+
+def extract_metadata(tree: Tree, project: str, filename: str) -> bytes | None:
+    """The METADATA inside a wheel; None when there is none to be had."""
+    with _opened(tree, project, filename) as file:
+        return None if file is None else wheel_metadata(cast("BinaryIO", file), filename)
+
+
+def read_requires_python(tree: Tree, project: str, filename: str) -> str | None:
+    """What a wheel or a source archive says itself; None when it says nothing or cannot be read."""
+    with _opened(tree, project, filename) as file:
+        metadata = None if file is None else core_metadata(cast("BinaryIO", file), filename)
+    return requires_python(metadata) if metadata else None
+
+
+def folders(tree: Tree) -> list[NormalizedName]:
+    """The folders with the names of projects, sorted."""
+    if not tree.present:
+        return []
+    with translated(tree.where()):
+        # A descriptor of its own: the position of a listing belongs to the descriptor.
+        opened = open_folder(".", tree.root)
+        try:
+            with os.scandir(opened) as entries:
+                return sorted(
+                    canonicalize_name(entry.name)
+                    for entry in entries
+                    if is_project(entry.name) and entry.is_dir(follow_symlinks=False)
+                )
+        finally:
+            os.close(opened)
+
+
+def projects(tree: Tree) -> list[NormalizedName]:
+    """The folders that have a page, sorted."""
+    return [project for project in folders(tree) if _has_page(tree, project)]
+
+
+def _has_page(tree: Tree, project: NormalizedName) -> bool:
+    with tree.folder(project) as folder, translated(tree.where(project)):
+        return folder is not None and any(is_regular(page, folder) for page in _PAGES)

@@ -1,0 +1,43 @@
+"""Small files beside a distribution file, written from their whole content."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import TYPE_CHECKING
+
+from aiomirror.errors import DigestMismatchError
+from aiomirror.store.digests import Expectation
+from aiomirror.store.draft import Draft
+from aiomirror.store.names import is_component
+from aiomirror.store.reading import extract_metadata, hash_file
+
+if TYPE_CHECKING:
+    from aiomirror.plan import FileRecord
+    from aiomirror.simple.values import Digests
+    from aiomirror.store.tree import Tree
+
+_ANY = Expectation({})
+
+
+def make_metadata(tree: Tree, project: str, filename: str, expected: Digests) -> FileRecord | None:
+    """Write a wheel's METADATA beside it; None when there is none, or not the one that is expected."""
+    sibling = f"{filename}.metadata"
+    content = extract_metadata(tree, project, filename) if is_component(sibling) else None
+    if content is None:
+        return None
+    try:
+        return write_sibling(tree, project, sibling, content, Expectation(expected))
+    except DigestMismatchError:
+        return None
+
+
+def write_sibling(
+    tree: Tree, project: str, name: str, content: bytes, expected: Expectation = _ANY
+) -> FileRecord:
+    """Write ``content``, unless the file has it already; DigestMismatchError when it is not as expected."""
+    held = hash_file(tree, project, name, expected.hashes)
+    if held is not None and held[0].sha256 == hashlib.sha256(content).hexdigest():
+        record, digests = held
+        expected.check(project, name, record.stat.size, digests)
+        return record
+    return Draft(tree, project, name, expected).commit(bytearray(content))

@@ -1,0 +1,270 @@
+"""The mirror's folder through descriptors.
+
+Every path below the root is opened one component at a time, relative to a descriptor, and no link is
+followed: whatever is planted in the tree, nothing outside it is read or written.  The root itself may be one.
+All functions are synchronous and may be called from any thread.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import stat
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING, Self
+
+from aiomirror.errors import DestinationError
+from aiomirror.plan import FileStat
+from aiomirror.store.faults import translated
+from aiomirror.store.names import component, project_name
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+    from types import TracebackType
+
+PRIVATE = ".aiomirror"
+_PARTIAL = "partial"
+_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
+# O_NONBLOCK: a pipe that somebody left in the tree must not stop the run.
+_READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+_CREATE = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+
+
+def file_stat(found: os.stat_result) -> FileStat:
+    """What is remembered of a file's ``stat``."""
+    return FileStat(found.st_size, found.st_mtime_ns, found.st_ino)
+
+
+def open_folder(name: str, within: int) -> int:
+    """A descriptor of the folder ``name``; OSError (ENOTDIR, ELOOP) when it is a link or no folder."""
+    return os.open(name, _FOLDER | os.O_NOFOLLOW, dir_fd=within)
+
+
+def make_folder(name: str, within: int, mode: int = 0o777) -> int:
+    """As :func:`open_folder`, and made when it is not there."""
+    try:
+        return open_folder(name, within)
+    except FileNotFoundError:
+        with suppress(FileExistsError):  # Another thread was faster.
+            os.mkdir(name, mode, dir_fd=within)
+        return open_folder(name, within)
+
+
+def is_regular(name: str, within: int) -> bool:
+    """Whether there is a file of this name that is no link."""
+    try:
+        return stat.S_ISREG(os.stat(name, dir_fd=within, follow_symlinks=False).st_mode)
+    except FileNotFoundError:
+        return False
+
+
+def regular_file(name: str, within: int) -> int | None:
+    """A descriptor to read the file ``name``; None when it is not there, a link, or not a regular file."""
+    try:
+        opened = os.open(name, _READ, dir_fd=within)
+    except OSError:
+        # What it is says more than the error does, and the error differs from system to system.
+        if is_regular(name, within):
+            raise
+        return None
+    try:
+        regular = stat.S_ISREG(os.fstat(opened).st_mode)
+    except BaseException:
+        os.close(opened)
+        raise
+    if regular:
+        return opened
+    os.close(opened)
+    return None
+
+
+class Temporary:
+    """A file without a final name: mode 0600, its own name beyond guessing, removed unless it is settled."""
+
+    def __init__(self, tree: Tree) -> None:
+        self._tree = tree
+        self.name = secrets.token_hex(16)
+        self._file = os.open(self.name, _CREATE, 0o600, dir_fd=tree.partial)
+        self._settled = False
+        tree.temporaries.add(self)
+
+    def write(self, data: bytes | bytearray) -> None:
+        """Append ``data``."""
+        rest = memoryview(data)
+        while rest:
+            rest = rest[os.write(self._file, rest) :]
+
+    def finish(self, later_than: int | None = None) -> FileStat:
+        """Give the file the mode of published ones and close it.
+
+        Its modification time becomes at least ``later_than``, in nanoseconds.
+        """
+        os.fchmod(self._file, self._tree.file_mode)
+        found = os.fstat(self._file)
+        if later_than is not None and found.st_mtime_ns < later_than:
+            os.utime(self._file, ns=(later_than, later_than))
+            found = os.fstat(self._file)
+        self._close()
+        return file_stat(found)
+
+    def settle(self, name: str, folder: int) -> None:
+        """Give it its final name, in place of what has that name."""
+        os.replace(self.name, component(name), src_dir_fd=self._tree.partial, dst_dir_fd=folder)
+        self._settled = True
+        self._tree.temporaries.discard(self)
+
+    def discard(self) -> None:
+        """Close it, and remove it unless it is settled; may be called again."""
+        with suppress(OSError):
+            self._close()
+        if not self._settled:
+            self._settled = True
+            self._tree.temporaries.discard(self)
+            with suppress(OSError):  # It is cleared at the next start.
+                os.unlink(self.name, dir_fd=self._tree.partial)
+
+    def _close(self) -> None:
+        if self._file >= 0:
+            opened, self._file = self._file, -1
+            os.close(opened)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.discard()
+
+
+class Tree:
+    """The descriptors of the root, of ``.aiomirror`` and of the folder of partial files.
+
+    ``file_mode`` is the mode of published files: 0666 less the umask.
+    """
+
+    def __init__(self, dest: Path) -> None:
+        self.dest = dest
+        self.file_mode = 0o666 & ~_umask()
+        self.temporaries: set[Temporary] = set()
+        self._descriptors: list[int] = []
+
+    @property
+    def present(self) -> bool:
+        """Whether there is a root; only one that was opened to read may be missing."""
+        return bool(self._descriptors)
+
+    @property
+    def root(self) -> int:
+        """The descriptor of DEST."""
+        return self._descriptors[0]
+
+    @property
+    def private(self) -> int:
+        """The descriptor of DEST/.aiomirror."""
+        return self._descriptors[1]
+
+    @property
+    def partial(self) -> int:
+        """The descriptor of the folder of files without a final name."""
+        return self._descriptors[2]
+
+    def where(self, *parts: str) -> str:
+        """The path of something in the tree, for messages."""
+        return "/".join((str(self.dest), *parts))
+
+    def open_to_read(self) -> None:
+        """Open the root alone, if it is there."""
+        with translated(self.where()), suppress(FileNotFoundError):
+            self._descriptors.append(os.open(self.dest, _FOLDER))
+
+    def open(self, *, create: bool) -> None:
+        """Make what is missing, the root only if ``create``; DestinationError when that cannot be done."""
+        try:
+            with translated(self.where()):
+                if create:
+                    self._make_root()
+                self._descriptors.append(os.open(self.dest, _FOLDER))
+            with translated(self.where(PRIVATE)):
+                self._descriptors.append(make_folder(PRIVATE, self.root, 0o700))
+            with translated(self.where(PRIVATE, _PARTIAL)):
+                self._descriptors.append(make_folder(_PARTIAL, self.private, 0o700))
+        except BaseException:
+            self.close()
+            raise
+
+    def _make_root(self) -> None:
+        try:
+            self.dest.mkdir()
+        except FileExistsError:
+            pass
+        except FileNotFoundError:
+            # Not made: it may be a disk that is not mounted now.
+            raise DestinationError(self.where(), "the folder above it is missing") from None
+        except NotADirectoryError:
+            raise DestinationError(self.where(), "a folder above it is a file") from None
+
+    def close(self) -> None:
+        """Discard what was not settled and close the descriptors."""
+        for temporary in tuple(self.temporaries):
+            temporary.discard()
+        while self._descriptors:
+            os.close(self._descriptors.pop())
+
+    def clear(self) -> None:
+        """Remove what a run that was killed left among the partial files."""
+        with translated(self.where(PRIVATE, _PARTIAL)):
+            for name in os.listdir(self.partial):  # noqa: PTH208 (a descriptor)
+                if not stat.S_ISDIR(os.stat(name, dir_fd=self.partial, follow_symlinks=False).st_mode):
+                    os.unlink(name, dir_fd=self.partial)
+
+    def probe(self) -> None:
+        """DestinationError unless files can be written now."""
+        with translated(self.where()):
+            # Asked first, because an attempt leaves a new modification time on the root.
+            if not os.access(".", os.W_OK | os.X_OK, dir_fd=self.root):
+                _attempt(self.root)
+        with translated(self.where(PRIVATE, _PARTIAL)), Temporary(self) as temporary:
+            temporary.write(b"probe")
+
+    @contextmanager
+    def folder(self, project: str | None) -> Iterator[int | None]:
+        """A descriptor of the project's folder, or of the root for None; None when there is no folder."""
+        opened = None
+        with translated(self.where(*self.parts(project))), suppress(FileNotFoundError):
+            if self.present:
+                opened = open_folder(project or ".", self.root)
+        try:
+            yield opened
+        finally:
+            if opened is not None:
+                os.close(opened)
+
+    @contextmanager
+    def made_folder(self, project: str | None) -> Iterator[int]:
+        """As :meth:`folder`, and made when it is not there."""
+        with translated(self.where(*self.parts(project))):
+            opened = make_folder(project or ".", self.root)
+        try:
+            yield opened
+        finally:
+            os.close(opened)
+
+    def parts(self, project: str | None) -> tuple[str, ...]:
+        """The path of the project's folder below the root; ValueError for what is no project name."""
+        return () if project is None else (project_name(project),)
+
+
+def _umask() -> int:
+    # It can only be read by setting it; the strict one does no harm to a file made in between.
+    mask = os.umask(0o077)
+    os.umask(mask)
+    return mask
+
+
+def _attempt(folder: int) -> None:
+    """The OSError that says why nothing can be made in ``folder``."""
+    name = secrets.token_hex(16)
+    os.mkdir(name, 0o700, dir_fd=folder)
+    os.rmdir(name, dir_fd=folder)
