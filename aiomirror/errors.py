@@ -9,6 +9,7 @@
     │   └── RequirementErrors       several of them, all at once
     ├── UpstreamError               what the index, or the way to it, did
     │   ├── UnreachableError        exit 4: no connection, no name, no TLS, no answer
+    │   │   └── UntrustedError      a certificate that this machine does not trust
     │   ├── StatusError             an HTTP status that is no success
     │   ├── TransferError           a response cut, reset, stalled or too slow
     │   ├── RedirectError           a redirect that is not followed
@@ -109,6 +110,12 @@ class UnreachableError(UpstreamError):
 
     exit_code = 4
     transient = True
+
+
+class UntrustedError(UnreachableError):
+    """The certificate is not one that this machine trusts, and will not be one a moment later."""
+
+    transient = False
 
 
 class StatusError(UpstreamError):

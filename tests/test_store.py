@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from builders import make_metadata, make_sdist, make_wheel
 from hypothesis import given, settings, strategies as st
 from packaging.utils import canonicalize_name
 
@@ -23,6 +22,7 @@ from aiomirror.errors import DestinationError, LockedError
 from aiomirror.plan import FileStat
 from aiomirror.store import PageWrite, Store
 from aiomirror.store.names import is_component, is_project
+from builders import make_metadata, make_sdist, make_wheel
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -112,10 +112,10 @@ async def test_a_destination_below_a_file(tmp_path: Path) -> None:
     )
 
 
-async def test_a_destination_whose_parent_is_missing_is_not_made(tmp_path: Path) -> None:
+async def test_a_destination_is_made_with_the_folders_above_it(tmp_path: Path) -> None:
     dest = tmp_path / "disk/simple"
-    assert await refusal(Store(dest)) == f"{dest}: the folder above it is missing"
-    assert below(tmp_path) == set()
+    async with Store(dest):
+        assert dest.is_dir()
 
 
 async def test_a_dangling_link_as_destination(tmp_path: Path) -> None:

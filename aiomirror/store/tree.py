@@ -196,12 +196,9 @@ class Tree:
 
     def _make_root(self) -> None:
         try:
-            self.dest.mkdir()
+            self.dest.mkdir(parents=True)
         except FileExistsError:
             pass
-        except FileNotFoundError:
-            # Not made: it may be a disk that is not mounted now.
-            raise DestinationError(self.where(), "the folder above it is missing") from None
         except NotADirectoryError:
             raise DestinationError(self.where(), "a folder above it is a file") from None
 

@@ -1,0 +1,121 @@
+"""What the stages see of the network: a page, a file, and another try."""
+
+from __future__ import annotations
+
+import asyncio
+import random as chance
+import time
+from typing import TYPE_CHECKING, Self, TypeVar
+
+from aiomirror.errors import AiomirrorError
+from aiomirror.http.retry import Retries, retried
+from aiomirror.http.session import Session
+from aiomirror.http.transfer import Transfer
+from aiomirror.http.values import Answer, HttpSettings, Validators
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Mapping
+
+    from aiomirror.http.body import Body
+    from aiomirror.http.values import Sink
+
+T = TypeVar("T")
+
+OK, NOT_MODIFIED = 200, 304
+
+
+class Client:
+    """An HTTP client for one run; an async context manager."""
+
+    def __init__(
+        self,
+        settings: HttpSettings | None = None,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        random: Callable[[], float] = chance.random,
+    ) -> None:
+        self._settings = settings or HttpSettings()
+        self._sleep, self._random = sleep, random
+        self._session = Session(self._settings, clock)
+
+    @property
+    def requests(self) -> int:
+        """How many requests were sent."""
+        return self._session.requests
+
+    async def __aenter__(self) -> Self:
+        await self._session.__aenter__()
+        return self
+
+    async def __aexit__(self, *exc_info: object) -> None:
+        await self._session.__aexit__(*exc_info)
+
+    async def get_page(
+        self, url: str, *, accept: str, cap: int | None = None, validators: Validators | None = None
+    ) -> Answer:
+        """A page, after as many attempts as are allowed.
+
+        ``url`` is one that the person gave, or made of it: its ``user:password@`` is kept for everything else
+        that its origin is asked for.  ``cap`` is in bytes, the settings' where it is None.  With
+        ``validators`` the answer may be a 304.
+
+        Raises:
+            UpstreamError: and its kinds.
+        """
+        self._session.remember(url)
+        headers = {"Accept": accept, "Accept-Encoding": "gzip", **_conditions(validators)}
+        cap = self._settings.page_cap if cap is None else cap
+
+        async def attempt() -> Answer:
+            async with await self._session.open(url, headers, trusted=True) as body:
+                return await _answer(body, cap, conditional=validators is not None)
+
+        return await self.retrying(attempt)
+
+    def transfer(self, url: str, sink: Sink, *, cap: int) -> Transfer:
+        """A file that is to go into ``sink``; ``cap`` in bytes."""
+        return Transfer(self._session, url, sink, cap)
+
+    async def download(self, url: str, sink: Sink, *, cap: int) -> None:
+        """A file into ``sink``, in one attempt that starts from nothing."""
+        await self.transfer(url, sink, cap=cap).attempt()
+
+    async def retrying(self, attempt: Callable[[], Awaitable[T]]) -> T:
+        """What ``attempt`` returns, asked again after errors that may pass.
+
+        Raises:
+            AiomirrorError: the last one, when it will not pass or there were too many; others at once.
+        """
+        # Almost every attempt succeeds, and tenacity costs 30 µs a call: it comes in after a failure.
+        try:
+            return await attempt()
+        except AiomirrorError as error:
+            if not error.transient:
+                raise
+            first = error
+        retries = Retries(self._settings, self._random, self._session.answered)
+        return await retried(attempt, first, retries, self._sleep)
+
+
+def _conditions(validators: Validators | None) -> Mapping[str, str]:
+    headers = {}
+    if validators is not None and validators.etag is not None:
+        headers["If-None-Match"] = validators.etag
+    if validators is not None and validators.last_modified is not None:
+        headers["If-Modified-Since"] = validators.last_modified
+    return headers
+
+
+async def _answer(body: Body, cap: int, *, conditional: bool) -> Answer:
+    if body.status != OK and not (conditional and body.status == NOT_MODIFIED):
+        raise await body.refusal()
+    headers = body.headers
+    return Answer(
+        url=body.url,
+        status=body.status,
+        content_type=headers.get("Content-Type"),
+        body=b"" if body.status == NOT_MODIFIED else await body.read_page(cap),
+        validators=Validators(headers.get("ETag"), headers.get("Last-Modified")),
+        last_serial=headers.get("X-PyPI-Last-Serial"),
+    )

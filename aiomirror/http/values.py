@@ -1,0 +1,73 @@
+"""What goes into the client and what comes out of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+MIB = 2**20
+
+
+@dataclass(frozen=True, slots=True)
+class HttpSettings:
+    """Every limit that a person may want to move."""
+
+    connections: int = 32
+    """Simultaneous connections in all."""
+    timeout: float = 30.0
+    """Seconds: to connect, to the first byte of an answer, and of silence between two of its bytes."""
+    min_rate: int = 1000
+    """Bytes a second, over ``timeout`` seconds of waiting; a slower answer is broken off.  0: none is."""
+    retries: int = 5
+    """Attempts beyond the first."""
+    retry_seconds: float = 300.0
+    """Seconds spent waiting between the attempts of one operation, in all."""
+    page_cap: int = 64 * MIB
+    """Bytes of a page, once it is decompressed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Validators:
+    """What an earlier answer said to recognise itself by; header values as they came."""
+
+    etag: str | None = None
+    last_modified: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A page as it came; with ``status`` 304 there is no body, and what is held still holds."""
+
+    url: str
+    """Where it came from in the end, without credentials and fragment: links are relative to this."""
+    status: int
+    content_type: str | None
+    body: bytes
+    """Decompressed."""
+    validators: Validators = Validators()
+    last_serial: str | None = None
+    """``X-PyPI-Last-Serial``, where upstream has it."""
+
+    @property
+    def etag(self) -> str | None:
+        """The entity tag, as it came."""
+        return self.validators.etag
+
+    @property
+    def last_modified(self) -> str | None:
+        """The date of the last change, as it came."""
+        return self.validators.last_modified
+
+
+class Sink(Protocol):
+    """Where the bytes of a file go; a partial file is one."""
+
+    @property
+    def received(self) -> int:
+        """Bytes held so far, from the first one on without a gap."""
+
+    async def write(self, data: bytes, /) -> None:
+        """Add these."""
+
+    async def restart(self) -> None:
+        """Forget everything received."""
