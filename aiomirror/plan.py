@@ -49,6 +49,35 @@ class FileRecord:
 
 
 @dataclass(frozen=True, slots=True)
+class Settled:
+    """A visit to a project that left nothing to do, and what upstream's page was then.
+
+    While the page and the ``demand`` (a digest of what is asked) stay the same, a visit would do nothing.
+    """
+
+    demand: str
+    digest: str
+    """sha256 of the page's bytes."""
+    etag: str | None = None
+    last_modified: str | None = None
+    serial: int | None = None
+    """Upstream's count of changes to the project, where it keeps one."""
+    root: str | None = None
+    """Entity tag of the root index that had this serial."""
+    wanted: tuple[str, ...] = ()
+    left_out: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Remembered:
+    """What earlier runs established of a project: the files that its page lists, and the pages themselves."""
+
+    project: NormalizedName
+    records: Mapping[str, FileRecord] = field(default_factory=dict)
+    settled: Settled | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class HeldFile:
     """A file on disk whose bytes are known now; ``hashes`` are of those bytes, sha256 among them."""
 

@@ -16,18 +16,29 @@ from hypothesis import given, strategies as st
 from packaging.utils import canonicalize_name
 
 from aiomirror.errors import DestinationError
-from aiomirror.plan import FileRecord, FileStat
-from aiomirror.state import APPLICATION_ID, Run, State
+from aiomirror.plan import FileRecord, FileStat, Remembered, Settled
+from aiomirror.state import APPLICATION_ID, Root, Run, State
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
+
+    from packaging.utils import NormalizedName
 
 SIX, IDNA = canonicalize_name("six"), canonicalize_name("idna")
+SETTLED = Settled("demand", "digest", '"tag"', "yesterday", 7, '"root"', ("six-1.0.tar.gz",), {"older": 3})
 
 
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
     return tmp_path / "state.sqlite"
+
+
+def known(project: NormalizedName, records: list[FileRecord], settled: Settled | None = None) -> Remembered:
+    return Remembered(project, {one.filename: one for one in records}, settled)
+
+
+def records(state: State, project: NormalizedName) -> Mapping[str, FileRecord]:
+    return state.recall([project])[project].records
 
 
 def record(name: str, size: int = 1) -> FileRecord:
@@ -37,36 +48,55 @@ def record(name: str, size: int = 1) -> FileRecord:
 def test_records_outlive_the_state_that_saved_them(path: Path) -> None:
     with State.open(path) as state:
         assert state.warnings == ()
-        assert state.records(SIX) == {}
-        state.save({SIX: [record("a"), record("b")], IDNA: [record("c")]})
+        assert records(state, SIX) == {}
+        state.save([known(SIX, [record("a"), record("b")]), known(IDNA, [record("c")])])
     with State.open(path) as state:
-        assert state.records(SIX) == {"a": record("a"), "b": record("b")}
-        assert state.records(IDNA) == {"c": record("c")}
+        assert records(state, SIX) == {"a": record("a"), "b": record("b")}
+        assert records(state, IDNA) == {"c": record("c")}
 
 
-def test_a_record_replaces_the_older_one_of_its_file(path: Path) -> None:
+def test_what_is_saved_of_a_project_replaces_all_that_was_known_of_it(path: Path) -> None:
     with State.open(path) as state:
-        state.save({SIX: [record("a"), record("b")], IDNA: [record("a")]})
-        state.save({SIX: [record("a", 2)]})
-        assert state.records(SIX) == {"a": record("a", 2), "b": record("b")}
-        assert state.records(IDNA) == {"a": record("a")}
+        state.save([known(SIX, [record("a"), record("b")], SETTLED), known(IDNA, [record("a")], SETTLED)])
+        state.save([known(SIX, [record("a", 2)])])
+        assert state.recall([SIX, IDNA]) == {
+            SIX: known(SIX, [record("a", 2)]),
+            IDNA: known(IDNA, [record("a")], SETTLED),
+        }
 
 
-def test_files_are_forgotten(path: Path) -> None:
+def test_a_settled_project_comes_back_whole(path: Path) -> None:
     with State.open(path) as state:
-        state.save({SIX: [record("a"), record("b")], IDNA: [record("a")]})
-        state.forget(SIX, ["a", "absent"])
-        assert list(state.records(SIX)) == ["b"]
-        assert list(state.records(IDNA)) == ["a"]
+        state.save([known(SIX, [record("a")], SETTLED), known(IDNA, [], Settled("demand", "digest"))])
+    with State.open(path) as state:
+        assert state.recall([SIX])[SIX].settled == SETTLED
+        assert state.recall([IDNA])[IDNA].settled == Settled("demand", "digest")
+
+
+def test_a_root_index_confirms_the_serials_of_projects(path: Path) -> None:
+    with State.open(path) as state:
+        state.save([known(SIX, [], SETTLED), known(IDNA, [], SETTLED)])
+        state.confirm([SIX], '"new"')
+        recalled = state.recall([SIX, IDNA])
+        assert [one.settled and one.settled.root for one in recalled.values()] == ['"new"', '"root"']
+
+
+def test_root_indexes_are_noted_by_their_address(path: Path) -> None:
+    url = "https://index.example/simple/"
+    with State.open(path) as state:
+        assert state.root(url) is None
+        state.save_root(url, Root('"1"', 10))
+        state.save_root(url, Root(None, 20))
+        assert state.root(url) == Root(None, 20)
 
 
 def test_a_batch_is_saved_whole_or_not_at_all(path: Path) -> None:
     with State.open(path) as state:
         broken = FileRecord("b", None, FileStat(1, 1, 1))  # type: ignore[arg-type]
         with pytest.raises(DestinationError):
-            state.save({SIX: [record("a"), broken]})
-        assert state.records(SIX) == {}
-        state.save({SIX: [record("a")]})
+            state.save([known(SIX, [record("a"), broken])])
+        assert records(state, SIX) == {}
+        state.save([known(SIX, [record("a")])])
 
 
 @given(
@@ -78,8 +108,8 @@ def test_a_batch_is_saved_whole_or_not_at_all(path: Path) -> None:
 def test_every_stat_and_name_comes_back(size: int, mtime: int, inode: int, name: str) -> None:
     one = FileRecord(name, "00", FileStat(size, mtime, inode))
     with State.open(Path("/nowhere/state.sqlite"), writable=False) as state:
-        state.save({SIX: [one]})
-        assert state.records(SIX) == {name: one}
+        state.save([known(SIX, [one])])
+        assert records(state, SIX) == {name: one}
 
 
 def test_runs_are_noted(path: Path) -> None:
@@ -96,18 +126,19 @@ def test_runs_are_noted(path: Path) -> None:
 
 def test_threads_share_a_state(path: Path) -> None:
     with State.open(path) as state:
+        names = [canonicalize_name(f"project-{number}") for number in range(160)]
 
         def work(number: int) -> None:
             for index in range(20):
-                state.save({SIX: [record(f"{number}-{index}")]})
-                state.records(SIX)
+                state.save([known(names[number * 20 + index], [record(f"{number}-{index}")])])
+                records(state, SIX)
 
         threads = [threading.Thread(target=work, args=(number,)) for number in range(8)]
         for thread in threads:
             thread.start()
         for thread in threads:
             thread.join()
-        assert len(state.records(SIX)) == 160
+        assert sum(len(one.records) for one in state.recall(names).values()) == 160
 
 
 def test_the_file_is_private_and_in_wal_mode(path: Path) -> None:
@@ -128,7 +159,7 @@ def test_an_empty_file_is_a_new_state(path: Path) -> None:
     path.touch()
     with State.open(path) as state:
         assert state.warnings == ()
-        state.save({SIX: [record("a")]})
+        state.save([known(SIX, [record("a")])])
 
 
 # Given up
@@ -168,7 +199,7 @@ def link(path: Path) -> None:
 
 def filled(path: Path) -> None:
     with State.open(path) as state:
-        state.save({SIX: [record(f"file-{number}") for number in range(1000)]})
+        state.save([known(SIX, [record(f"file-{number}") for number in range(1000)])])
 
 
 @pytest.mark.parametrize("damage", [foreign, cut, overwritten, without_tables, text, link])
@@ -181,12 +212,12 @@ def test_what_cannot_be_used_is_moved_aside_and_begun_anew(
         (warning,) = state.warnings
         assert warning.startswith(f"{path}: ")
         assert warning.endswith("; moved to state.sqlite.damaged-1 and begun anew")
-        assert state.records(SIX) == {}
-        state.save({SIX: [record("a")]})
+        assert records(state, SIX) == {}
+        state.save([known(SIX, [record("a")])])
     assert path.with_name("state.sqlite.damaged-1").read_bytes() == before
     with State.open(path) as state:
         assert state.warnings == ()
-        assert state.records(SIX) == {"a": record("a")}
+        assert records(state, SIX) == {"a": record("a")}
 
 
 def test_a_link_is_not_followed(path: Path) -> None:
@@ -239,17 +270,17 @@ def test_a_missing_folder(path: Path) -> None:
 def test_g8_a_full_disk_keeps_what_was_saved(path: Path) -> None:
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     with State.open(path) as state:
-        state.save({SIX: [record("a")]})
+        state.save([known(SIX, [record("a")])])
         resource.setrlimit(resource.RLIMIT_FSIZE, (64 * 1024, before[1]))
         try:
             with pytest.raises(DestinationError):
-                state.save({SIX: [record(f"file-{number}") for number in range(10_000)]})
+                state.save([known(SIX, [record(f"file-{number}") for number in range(10_000)])])
         finally:
             resource.setrlimit(resource.RLIMIT_FSIZE, before)
-        assert state.records(SIX) == {"a": record("a")}
-        state.save({SIX: [record("b")]})
+        assert records(state, SIX) == {"a": record("a")}
+        state.save([known(SIX, [record("b")])])
     with State.open(path) as state:
-        assert list(state.records(SIX)) == ["a", "b"]
+        assert list(records(state, SIX)) == ["b"]
 
 
 # Read only
@@ -257,27 +288,27 @@ def test_g8_a_full_disk_keeps_what_was_saved(path: Path) -> None:
 
 def test_read_only_reads_and_changes_nothing(path: Path) -> None:
     with State.open(path) as state:
-        state.save({SIX: [record("a")]})
+        state.save([known(SIX, [record("a")])])
     before = {entry.name: entry.stat() for entry in path.parent.iterdir()}
     with State.open(path, writable=False) as state:
-        assert state.records(SIX) == {"a": record("a")}
-        state.save({SIX: [record("b")]})
+        assert records(state, SIX) == {"a": record("a")}
+        state.save([known(SIX, [record("b")])])
         assert {entry.name: entry.stat() for entry in path.parent.iterdir()} == before
     with State.open(path, writable=False) as state:
-        assert state.records(SIX) == {"a": record("a")}
+        assert records(state, SIX) == {"a": record("a")}
 
 
 def test_read_only_sees_what_a_run_under_way_has_saved(path: Path) -> None:
     with State.open(path) as state:
-        state.save({SIX: [record("a")]})
+        state.save([known(SIX, [record("a")])])
         with State.open(path, writable=False) as copy:
-            assert copy.records(SIX) == {"a": record("a")}
-        state.save({SIX: [record("b")]})
+            assert records(copy, SIX) == {"a": record("a")}
+        state.save([known(SIX, [record("b")])])
 
 
 def test_read_only_makes_no_file(path: Path) -> None:
     with State.open(path, writable=False) as state:
-        assert (state.records(SIX), state.warnings) == ({}, ())
+        assert (records(state, SIX), state.warnings) == ({}, ())
     assert list(path.parent.iterdir()) == []
 
 
@@ -285,6 +316,6 @@ def test_read_only_makes_no_file(path: Path) -> None:
 def test_read_only_does_without_what_is_damaged(path: Path, damage: Callable[[Path], None]) -> None:
     damage(path)
     with State.open(path, writable=False) as state:
-        assert state.records(SIX) == {}
+        assert records(state, SIX) == {}
         assert len(state.warnings) == 1
     assert [entry.name for entry in path.parent.iterdir()] == [path.name]

@@ -1,31 +1,18 @@
-"""What earlier runs established, in SQLite: records of files, and the runs themselves.
-
-Losing it costs time, never correctness: a file without a record is hashed again.  So what is no database of
-ours, or a damaged one, is moved aside and begun anew.  One process writes it at a time (whoever holds the
-mirror); its methods may be called from any thread.
-"""
+"""The database file: opened, migrated, or moved aside and begun anew."""
 
 from __future__ import annotations
 
 import itertools
-import json
 import os
 import sqlite3
-import threading
 from contextlib import closing, contextmanager, suppress
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING
 
 from aiomirror.errors import DestinationError
-from aiomirror.plan import FileRecord, FileStat
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Mapping
-    from datetime import datetime
+    from collections.abc import Iterator
     from pathlib import Path
-    from types import TracebackType
-
-    from packaging.utils import NormalizedName
 
 APPLICATION_ID = 0x61696F6D
 """Marks the file as ours: "aiom"."""
@@ -41,6 +28,22 @@ _MIGRATIONS = (
         inode    INTEGER NOT NULL,
         PRIMARY KEY (project, filename)
     ) WITHOUT ROWID;
+    CREATE TABLE settled (
+        project       TEXT PRIMARY KEY,
+        demand        TEXT NOT NULL,  -- digest of what was asked of it
+        digest        TEXT NOT NULL,  -- sha256 of upstream's page
+        etag          TEXT,
+        last_modified TEXT,
+        serial        INTEGER,
+        root          TEXT,           -- entity tag of the root index that had this serial
+        wanted        TEXT NOT NULL,  -- JSON array of file names
+        left_out      TEXT NOT NULL   -- JSON object, reason to number of files
+    ) WITHOUT ROWID;
+    CREATE TABLE roots (
+        url    TEXT PRIMARY KEY,
+        etag   TEXT,
+        length INTEGER NOT NULL       -- bytes, or the cap that it exceeded
+    ) WITHOUT ROWID;
     CREATE TABLE runs (
         id        INTEGER PRIMARY KEY,
         started   TEXT NOT NULL,    -- ISO 8601, with offset
@@ -52,129 +55,20 @@ _MIGRATIONS = (
 )
 """The schema's versions, each from the one before; how many there are is PRAGMA user_version."""
 
-_TABLES = {"files", "runs"}
+_TABLES = {"files", "settled", "roots", "runs"}
 
 _BUSY = 5.0
 """Seconds to wait for a reader outside this program."""
 _DAMAGED = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
 
 
-@dataclass(frozen=True, slots=True)
-class Run:
-    """One run, as it was noted; what it ended with is None while it goes on, or when it was killed."""
-
-    started: str
-    ended: str | None
-    exit_code: int | None
-    counts: Mapping[str, int] | None
-
-
 class _Unusable(Exception):  # noqa: N818 (told to nobody: the file is moved aside)
     """The file is damaged, or no database of ours."""
 
 
-class State:
-    """An open state; a context manager that closes it.
-
-    ``warnings`` are what was wrong with the file, a line each.  Every method may raise DestinationError.
-    """
-
-    def __init__(self, path: Path, connection: sqlite3.Connection, warnings: tuple[str, ...] = ()) -> None:
-        self.path, self.warnings = path, warnings
-        self._connection = connection
-        self._lock = threading.Lock()
-
-    @classmethod
-    def open(cls, path: Path, *, writable: bool = True) -> Self:
-        """Open the state, make it where there is none, and bring its schema up to date.
-
-        What cannot be used is moved aside to ``<path>.damaged-<n>``.  Without ``writable`` it is copied into
-        memory, or begun there: nothing on disk is changed, and what is saved is forgotten.
-
-        Raises:
-            DestinationError: a newer aiomirror wrote it, or the disk refuses.
-        """
-        with _translated(path):
-            if not writable:
-                return cls(path, *_copy(path))
-            try:
-                return cls(path, _ready(path))
-            except _Unusable as why:
-                aside = _move_aside(path)
-                warning = f"{path}: {why}; moved to {aside.name} and begun anew"
-                return cls(path, _ready(path), (warning,))
-
-    def records(self, project: NormalizedName) -> dict[str, FileRecord]:
-        """The records of a project's files, by file name."""
-        query = "SELECT filename, sha256, size, mtime_ns, inode FROM files WHERE project = ?"
-        with self._using() as connection:
-            rows = connection.execute(query, (project,)).fetchall()
-        return {
-            filename: FileRecord(filename, sha256, FileStat(size, mtime_ns, _unsigned(inode)))
-            for filename, sha256, size, mtime_ns, inode in rows
-        }
-
-    def save(self, records: Mapping[NormalizedName, Collection[FileRecord]]) -> None:
-        """Keep these records, in place of older ones of the same files; all of them or none."""
-        rows = [_row(project, record) for project, many in records.items() for record in many]
-        with self._changing() as connection:
-            connection.executemany("REPLACE INTO files VALUES (?, ?, ?, ?, ?, ?)", rows)
-
-    def forget(self, project: NormalizedName, filenames: Collection[str]) -> None:
-        """Drop the records of these files, where there are any."""
-        rows = [(project, filename) for filename in filenames]
-        with self._changing() as connection:
-            connection.executemany("DELETE FROM files WHERE project = ? AND filename = ?", rows)
-
-    def begin_run(self, started: datetime) -> int:
-        """Note that a run began; its number."""
-        with self._changing() as connection:
-            cursor = connection.execute("INSERT INTO runs (started) VALUES (?)", (started.isoformat(),))
-        assert cursor.lastrowid is not None
-        return cursor.lastrowid
-
-    def end_run(self, run: int, ended: datetime, exit_code: int, counts: Mapping[str, int]) -> None:
-        """Note how the run went."""
-        row = (ended.isoformat(), exit_code, json.dumps(counts), run)
-        with self._changing() as connection:
-            connection.execute("UPDATE runs SET ended = ?, exit_code = ?, counts = ? WHERE id = ?", row)
-
-    def last_run(self) -> Run | None:
-        """The run that was begun last."""
-        query = "SELECT started, ended, exit_code, counts FROM runs ORDER BY id DESC LIMIT 1"
-        with self._using() as connection:
-            row = connection.execute(query).fetchone()
-        if row is None:
-            return None
-        started, ended, exit_code, counts = row
-        return Run(started, ended, exit_code, json.loads(counts) if counts else None)
-
-    def close(self) -> None:
-        """Close it; everything that was saved stays."""
-        with self._lock, suppress(sqlite3.Error):
-            self._connection.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
-
-    @contextmanager
-    def _using(self) -> Iterator[sqlite3.Connection]:
-        with self._lock, _translated(self.path):
-            yield self._connection
-
-    @contextmanager
-    def _changing(self) -> Iterator[sqlite3.Connection]:
-        with self._using() as connection, _transaction(connection):
-            yield connection
-
-
 @contextmanager
-def _transaction(connection: sqlite3.Connection) -> Iterator[None]:
+def transaction(connection: sqlite3.Connection) -> Iterator[None]:
+    """All that is done within, or nothing of it."""
     connection.execute("BEGIN IMMEDIATE")
     try:
         yield
@@ -186,7 +80,7 @@ def _transaction(connection: sqlite3.Connection) -> Iterator[None]:
 
 
 @contextmanager
-def _translated(path: Path) -> Iterator[None]:
+def translated(path: Path) -> Iterator[None]:
     """Turn what SQLite and the system say into DestinationError."""
     try:
         yield
@@ -194,6 +88,25 @@ def _translated(path: Path) -> Iterator[None]:
         raise DestinationError(str(path), str(error)) from error
     except OSError as error:
         raise DestinationError(str(path), error.strerror or str(error)) from error
+
+
+def connect(path: Path, *, writable: bool) -> tuple[sqlite3.Connection, tuple[str, ...]]:
+    """A connection to the state of the newest schema, and what was wrong with the file, a line each.
+
+    What cannot be used is moved aside to ``<path>.damaged-<n>``.  Without ``writable`` it is copied into
+    memory, or begun there: nothing on disk is changed.
+
+    Raises:
+        DestinationError: a newer aiomirror wrote it, or the disk refuses.
+    """
+    with translated(path):
+        if not writable:
+            return _copy(path)
+        try:
+            return _ready(path), ()
+        except _Unusable as why:
+            aside = _move_aside(path)
+            return _ready(path), (f"{path}: {why}; moved to {aside.name} and begun anew",)
 
 
 def _connect(database: str) -> sqlite3.Connection:
@@ -233,7 +146,7 @@ def _prepare(path: Path, connection: sqlite3.Connection) -> None:
     # A crash of the machine may cost the last transactions, which costs time only.
     connection.execute("PRAGMA synchronous = NORMAL")
     for number in range(version, len(_MIGRATIONS)):
-        with _transaction(connection):
+        with transaction(connection):
             for statement in _MIGRATIONS[number].split(";"):
                 connection.execute(statement)
             connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
@@ -298,17 +211,3 @@ def _in_memory(path: Path, source: sqlite3.Connection | None) -> sqlite3.Connect
         memory.close()
         raise
     return memory
-
-
-def _row(project: NormalizedName, record: FileRecord) -> tuple[str, str, str, int, int, int]:
-    name, stat = record.filename, record.stat
-    return project, name, record.sha256, stat.size, _signed(stat.mtime_ns), _signed(stat.inode)
-
-
-def _signed(number: int) -> int:
-    """The number in 64 bits with a sign, as SQLite has them; some file systems use all 64 for inodes."""
-    return (number + 2**63) % 2**64 - 2**63
-
-
-def _unsigned(number: int) -> int:
-    return number % 2**64

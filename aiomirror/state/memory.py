@@ -1,0 +1,200 @@
+"""What is kept, and how it is asked for."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections import defaultdict
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Self
+
+from aiomirror.errors import DestinationError
+from aiomirror.plan import FileRecord, FileStat, Remembered, Settled
+from aiomirror.state.database import connect, transaction, translated
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Collection, Iterator, Mapping, Sequence
+    from datetime import datetime
+    from pathlib import Path
+    from types import TracebackType
+
+    from packaging.utils import NormalizedName
+
+_OF = "WHERE project IN (SELECT value FROM json_each(?))"
+_RECORDS = f"SELECT project, filename, sha256, size, mtime_ns, inode FROM files {_OF}"  # noqa: S608 (constants)
+_SETTLED = (
+    "SELECT project, demand, digest, etag, last_modified, serial, root, wanted, left_out "  # noqa: S608 (as above)
+    f"FROM settled {_OF}"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One run, as it was noted; what it ended with is None while it goes on, or when it was killed."""
+
+    started: str
+    ended: str | None
+    exit_code: int | None
+    counts: Mapping[str, int] | None
+
+
+@dataclass(frozen=True, slots=True)
+class Root:
+    """An upstream's root index as it was last seen: its entity tag, and its length in bytes at the least."""
+
+    etag: str | None
+    length: int
+
+
+class State:
+    """An open state; a context manager that closes it.
+
+    ``warnings`` are what was wrong with the file, a line each.  Every method may raise DestinationError, and
+    may be called from any thread; one process writes at a time, the one that holds the mirror.
+    """
+
+    def __init__(self, path: Path, connection: sqlite3.Connection, warnings: tuple[str, ...] = ()) -> None:
+        self.path, self.warnings = path, warnings
+        self._connection = connection
+        self._lock = threading.Lock()
+
+    @classmethod
+    def open(cls, path: Path, *, writable: bool = True) -> Self:
+        """Open the state, make it where there is none, and bring its schema up to date.
+
+        Without ``writable`` nothing on disk is changed, and what is saved is forgotten.
+
+        Raises:
+            DestinationError: a newer aiomirror wrote it, or the disk refuses.
+        """
+        return cls(path, *connect(path, writable=writable))
+
+    def recall(self, projects: Sequence[NormalizedName]) -> dict[NormalizedName, Remembered]:
+        """What is known of each of these projects; nothing, for one that is not known."""
+        names = json.dumps(projects)
+        records: defaultdict[str, dict[str, FileRecord]] = defaultdict(dict)
+        with self._using() as connection:
+            for project, filename, sha256, size, mtime_ns, inode in connection.execute(_RECORDS, (names,)):
+                stat = FileStat(size, mtime_ns, _unsigned(inode))
+                records[project][filename] = FileRecord(filename, sha256, stat)
+            settled = {row[0]: _settled(*row[1:]) for row in connection.execute(_SETTLED, (names,))}
+        return {name: Remembered(name, records.get(name, {}), settled.get(name)) for name in projects}
+
+    def save(self, batch: Collection[Remembered]) -> None:
+        """Keep this of each project in place of all that was known of it; all of the batch or nothing."""
+        names = [(one.project,) for one in batch]
+        files = [_row(one.project, record) for one in batch for record in one.records.values()]
+        settled = [_settled_row(one.project, one.settled) for one in batch if one.settled is not None]
+        with self._changing() as connection:
+            connection.executemany("DELETE FROM files WHERE project = ?", names)
+            connection.executemany("DELETE FROM settled WHERE project = ?", names)
+            connection.executemany("INSERT INTO files VALUES (?, ?, ?, ?, ?, ?)", files)
+            connection.executemany("INSERT INTO settled VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", settled)
+
+    def confirm(self, projects: Sequence[NormalizedName], root: str) -> None:
+        """Note that the root index with this entity tag has the serials that are kept of these projects."""
+        with self._changing() as connection:
+            connection.execute(f"UPDATE settled SET root = ? {_OF}", (root, json.dumps(projects)))  # noqa: S608 (as above)
+
+    def root(self, url: str) -> Root | None:
+        """What was seen of the root index at ``url``."""
+        with self._using() as connection:
+            row = connection.execute("SELECT etag, length FROM roots WHERE url = ?", (url,)).fetchone()
+        return None if row is None else Root(*row)
+
+    def save_root(self, url: str, root: Root) -> None:
+        """Keep what was seen of the root index at ``url``."""
+        with self._changing() as connection:
+            connection.execute("REPLACE INTO roots VALUES (?, ?, ?)", (url, root.etag, root.length))
+
+    def begin_run(self, started: datetime) -> int:
+        """Note that a run began; its number."""
+        with self._changing() as connection:
+            cursor = connection.execute("INSERT INTO runs (started) VALUES (?)", (started.isoformat(),))
+        assert cursor.lastrowid is not None
+        return cursor.lastrowid
+
+    def end_run(self, run: int, ended: datetime, exit_code: int, counts: Mapping[str, int]) -> None:
+        """Note how the run went."""
+        row = (ended.isoformat(), exit_code, json.dumps(counts), run)
+        with self._changing() as connection:
+            connection.execute("UPDATE runs SET ended = ?, exit_code = ?, counts = ? WHERE id = ?", row)
+
+    def last_run(self) -> Run | None:
+        """The run that was begun last."""
+        query = "SELECT started, ended, exit_code, counts FROM runs ORDER BY id DESC LIMIT 1"
+        with self._using() as connection:
+            row = connection.execute(query).fetchone()
+        if row is None:
+            return None
+        started, ended, exit_code, counts = row
+        return Run(started, ended, exit_code, json.loads(counts) if counts else None)
+
+    def close(self) -> None:
+        """Close it; everything that was saved stays."""
+        with self._lock, suppress(DestinationError), translated(self.path):
+            self._connection.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    @contextmanager
+    def _using(self) -> Iterator[sqlite3.Connection]:
+        with self._lock, translated(self.path):
+            yield self._connection
+
+    @contextmanager
+    def _changing(self) -> Iterator[sqlite3.Connection]:
+        with self._using() as connection, transaction(connection):
+            yield connection
+
+
+def _settled(  # noqa: PLR0917 (a row)
+    demand: str,
+    digest: str,
+    etag: str | None,
+    last_modified: str | None,
+    serial: int | None,
+    root: str | None,
+    wanted: str,
+    left_out: str,
+) -> Settled:
+    names, reasons = tuple(json.loads(wanted)), json.loads(left_out)
+    return Settled(demand, digest, etag, last_modified, serial, root, names, reasons)
+
+
+def _settled_row(project: NormalizedName, one: Settled) -> tuple[object, ...]:
+    wanted, left_out = json.dumps(one.wanted), json.dumps(dict(one.left_out))
+    return (
+        project,
+        one.demand,
+        one.digest,
+        one.etag,
+        one.last_modified,
+        one.serial,
+        one.root,
+        wanted,
+        left_out,
+    )
+
+
+def _row(project: NormalizedName, record: FileRecord) -> tuple[str, str, str, int, int, int]:
+    name, stat = record.filename, record.stat
+    return project, name, record.sha256, stat.size, _signed(stat.mtime_ns), _signed(stat.inode)
+
+
+def _signed(number: int) -> int:
+    """The number in 64 bits with a sign, as SQLite has them; some file systems use all 64 for inodes."""
+    return (number + 2**63) % 2**64 - 2**63
+
+
+def _unsigned(number: int) -> int:
+    """The inode's number as the system has it."""
+    return number % 2**64
