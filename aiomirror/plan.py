@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from aiomirror.errors import ChangedError, DamagedError, FileError
@@ -189,7 +189,7 @@ def plan_project(page: ProjectPage, chosen: tuple[Chosen, ...], holdings: Holdin
                     FileError(page.project, name, "its digest is none that the requirement lists")
                 )
             keep[name] = held
-            fetch += _metadata_job(page, facts[name], held)
+            fetch += _metadata_job(page, file or replace(facts[name], core_metadata=None), held)
     return ProjectPlan(
         project=page.project,
         status=page.status,
@@ -212,6 +212,9 @@ def _conflict(file: ProjectFile, known: Digests) -> tuple[str, str] | None:
 
 
 def _metadata_job(page: ProjectPage, file: ProjectFile, held: HeldFile) -> list[FileJob]:
-    """A job for the sibling that a held file lacks, where there can be one."""
+    """A job for the sibling that a held file lacks, where there can be one.
+
+    For a file that upstream no longer lists only the wheel itself has it: our page's URL leads nowhere.
+    """
     possible = file.filename.endswith(".whl") or file.core_metadata is not None
     return [FileJob(page.project, file, held=held)] if held.metadata is None and possible else []

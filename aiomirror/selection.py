@@ -1,0 +1,296 @@
+"""Which files of a project page the requirements ask for, and why each other file is left out.
+
+Pure: a page, requirements and a policy in, a selection out.  It follows what installers do: files that the
+policy rules out are as good as not there, then the pre-release rule of PEP 440, then the newest of what is
+left.  Markers are not evaluated: the mirror serves other machines than the one that fills it.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections import defaultdict
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+from aiomirror.errors import NoMatchingFileError
+from aiomirror.requirements.values import FormatControl
+from aiomirror.simple.filenames import FileKind, parse_filename, parse_version, version_key
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from packaging.specifiers import SpecifierSet
+    from packaging.utils import NormalizedName
+
+    from aiomirror.requirements.values import Wanted
+    from aiomirror.simple.filenames import ParsedName
+    from aiomirror.simple.values import ProjectFile, ProjectPage
+
+
+class LeftOut(enum.IntEnum):
+    """Why a file is left out, in the order in which the rules are asked: a later one came closer."""
+
+    NOT_A_DISTRIBUTION = 1
+    OTHER_PROJECT = 2
+    NO_VERSION = 3
+    LEGACY_FORMAT = 4
+    WHEEL = 5
+    SOURCE_ARCHIVE = 6
+    TOO_LARGE = 7
+    OTHER_VERSION = 8
+    UNKNOWN_VERSION = 9
+    YANKED = 10
+    OTHER_DIGEST = 11
+    PRE_RELEASE = 12
+    OLDER = 13
+    QUARANTINED = 14
+
+    def __str__(self) -> str:
+        return _SENTENCES[self]
+
+
+_SENTENCES = {
+    LeftOut.NOT_A_DISTRIBUTION: "not a distribution",
+    LeftOut.OTHER_PROJECT: "named as another project's file",
+    LeftOut.NO_VERSION: "no version can be read from its name",
+    LeftOut.LEGACY_FORMAT: "a legacy format; --legacy-formats takes it",
+    LeftOut.WHEEL: "a wheel, and --no-binary leaves wheels out",
+    LeftOut.SOURCE_ARCHIVE: "a source archive, and --only-binary leaves those out",
+    LeftOut.TOO_LARGE: "larger than --max-file-size",
+    LeftOut.OTHER_VERSION: "its version is not asked for",
+    LeftOut.UNKNOWN_VERSION: "no version that PEP 440 knows; === or --all-versions takes it",
+    LeftOut.YANKED: "yanked; an exact pin takes it",
+    LeftOut.OTHER_DIGEST: "its digest is none of those that the requirement lists",
+    LeftOut.PRE_RELEASE: "a pre-release; --pre takes it",
+    LeftOut.OLDER: "older than the newest that match",
+    LeftOut.QUARANTINED: "upstream has quarantined the project",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """What holds for all requirements of a run."""
+
+    prereleases: bool = False
+    latest: int | None = 1
+    """The newest N matching versions; None: all of them."""
+    formats: FormatControl = FormatControl()
+    max_file_size: int | None = None
+    """In bytes; a file of unknown size passes here and is capped when it is fetched."""
+    legacy_formats: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """A file that is wanted, and by which requirements.
+
+    ``accepted``: the ``(algorithm, digest)`` pairs one of which its bytes must have; empty: any.
+    """
+
+    file: ProjectFile
+    version: str
+    wanted_by: tuple[str, ...]
+    accepted: frozenset[tuple[str, str]] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """What was chosen, why the rest was not, and which requirements found nothing."""
+
+    chosen: tuple[Chosen, ...]
+    left_out: Mapping[str, LeftOut]
+    """File name → reason."""
+    unsatisfied: tuple[NoMatchingFileError, ...]
+
+
+@dataclass(slots=True)
+class _Release:
+    """The files of one version; ``text`` is the version as the first file name has it."""
+
+    text: str
+    files: list[ProjectFile] = field(default_factory=list)
+
+
+def demands(
+    wanted: Iterable[Wanted], constraints: Iterable[Wanted]
+) -> dict[NormalizedName, tuple[Wanted, ...]]:
+    """The requirements of each project, in the order in which projects were named, constraints applied."""
+    bounds: defaultdict[NormalizedName, list[Wanted]] = defaultdict(list)
+    for constraint in constraints:
+        bounds[constraint.project].append(constraint)
+    result: dict[NormalizedName, tuple[Wanted, ...]] = {}
+    for want in wanted:
+        for bound in bounds[want.project]:
+            want = replace(  # noqa: PLW2901 (narrowed step by step)
+                want, specifier=want.specifier & bound.specifier, hashes=want.hashes | bound.hashes
+            )
+        known = result.get(want.project, ())
+        if not any(_alike(want, other) for other in known):
+            result[want.project] = (*known, want)
+    return result
+
+
+def _alike(one: Wanted, other: Wanted) -> bool:
+    return one.specifier == other.specifier and one.hashes == other.hashes
+
+
+class _Reasons(dict[str, LeftOut]):
+    """File name → why it is left out; of several reasons the one that came closest to taking it."""
+
+    def leave(self, files: Iterable[ProjectFile], reason: LeftOut) -> None:
+        for file in files:
+            self[file.filename] = max(reason, self.get(file.filename, reason))
+
+
+def select(page: ProjectPage, wants: Sequence[Wanted], policy: Policy) -> Selection:
+    """Choose the union of what each requirement asks of the page."""
+    left_out = _Reasons()
+    releases = _releases(page, policy, left_out)
+    chosen: dict[str, Chosen] = {}
+    unsatisfied = []
+    for want in wants:
+        found = _choose(releases, want, policy, left_out)
+        for one in found:
+            chosen[one.file.filename] = _union(chosen.get(one.file.filename), one)
+        if not found:
+            unsatisfied.append(_unsatisfied(page, releases, want, left_out))
+    reasons = {name: reason for name, reason in left_out.items() if name not in chosen}
+    return Selection(tuple(chosen.values()), reasons, tuple(unsatisfied))
+
+
+def _releases(page: ProjectPage, policy: Policy, reasons: _Reasons) -> dict[object, _Release]:
+    """The files that the policy admits, by version."""
+    releases: dict[object, _Release] = {}
+    if page.status.marker == "quarantined":  # offers no files, whatever it lists (PEP 792)
+        reasons.leave(page.files, LeftOut.QUARANTINED)
+        return releases
+    for file in page.files:
+        parsed = parse_filename(file.filename, page.project)
+        if reason := _ruled_out(file, parsed, page.project, policy):
+            reasons.leave([file], reason)
+            continue
+        assert parsed is not None
+        assert parsed.version is not None
+        key = parse_version(parsed.version) or parsed.version
+        releases.setdefault(key, _Release(parsed.version)).files.append(file)
+    return releases
+
+
+def _ruled_out(
+    file: ProjectFile, parsed: ParsedName | None, project: NormalizedName, policy: Policy
+) -> LeftOut | None:
+    """Why no requirement could take the file, or None."""
+    if parsed is None:
+        return LeftOut.OTHER_PROJECT
+    if parsed.kind is FileKind.OTHER:
+        return LeftOut.NOT_A_DISTRIBUTION
+    if parsed.version is None:
+        return LeftOut.NO_VERSION
+    if parsed.kind is FileKind.LEGACY and not policy.legacy_formats:
+        return LeftOut.LEGACY_FORMAT
+    if policy.max_file_size is not None and (file.size or 0) > policy.max_file_size:
+        return LeftOut.TOO_LARGE
+    return _format(policy.formats, project, parsed.kind)
+
+
+def _format(formats: FormatControl, project: NormalizedName, kind: FileKind) -> LeftOut | None:
+    if kind is FileKind.SDIST:
+        return None if formats.sources(project) else LeftOut.SOURCE_ARCHIVE
+    return None if formats.wheels(project) else LeftOut.WHEEL
+
+
+def _choose(
+    releases: Mapping[object, _Release], want: Wanted, policy: Policy, reasons: _Reasons
+) -> list[Chosen]:
+    """The files that one requirement asks for."""
+    candidates: dict[str, list[ProjectFile]] = {}
+    for release in releases.values():
+        if reason := _mismatch(release.text, want.specifier, every=policy.latest is None):
+            reasons.leave(release.files, reason)
+        elif files := _usable(release, want, reasons):
+            candidates[release.text] = files
+    allowed = _without_prereleases(candidates, want.specifier, policy)
+    newest = sorted(allowed, key=version_key, reverse=True)[: policy.latest]
+    for text in candidates.keys() - newest:
+        reasons.leave(candidates[text], LeftOut.OLDER if text in allowed else LeftOut.PRE_RELEASE)
+    return [
+        Chosen(file, text, (want.text,), frozenset() if _listed(file, want.hashes) else want.hashes)
+        for text in newest
+        for file in candidates[text]
+    ]
+
+
+def _usable(release: _Release, want: Wanted, reasons: _Reasons) -> list[ProjectFile]:
+    """The files of a version that matches, without those that the requirement still rules out."""
+    usable = []
+    for file in release.files:
+        if file.yanked is not None and want.pin is None:
+            reasons.leave([file], LeftOut.YANKED)
+        elif not _digest_admitted(file, want.hashes):
+            reasons.leave([file], LeftOut.OTHER_DIGEST)
+        else:
+            usable.append(file)
+    return usable
+
+
+def _mismatch(text: str, specifier: SpecifierSet, *, every: bool) -> LeftOut | None:
+    """Why the specifier does not admit the version, or None; ``every``: whether all versions are wanted."""
+    if parse_version(text) is not None:
+        return None if specifier.contains(text, prereleases=True) else LeftOut.OTHER_VERSION
+    # PEP 440 does not know this version: only its own text, or "every version there is", can mean it.
+    if not len(specifier):
+        return None if every else LeftOut.UNKNOWN_VERSION
+    named = all(one.operator == "===" and one.version.lower() == text.lower() for one in specifier)
+    return None if named else LeftOut.OTHER_VERSION
+
+
+def _without_prereleases(candidates: Iterable[str], specifier: SpecifierSet, policy: Policy) -> set[str]:
+    """PEP 440: pre-releases only where asked for, named by the specifier, or all that there is."""
+    texts = set(candidates)
+    known = [text for text in texts if parse_version(text) is not None]
+    unknown = texts.difference(known)
+    return unknown.union(specifier.filter(known, prereleases=True if policy.prereleases else None))
+
+
+def _digest_admitted(file: ProjectFile, hashes: frozenset[tuple[str, str]]) -> bool:
+    """Whether the file may have one of the digests; what upstream does not list shows when it is fetched."""
+    listed = [algorithm for algorithm, _ in hashes if algorithm in file.hashes]
+    return not listed or _listed(file, hashes)
+
+
+def _listed(file: ProjectFile, hashes: frozenset[tuple[str, str]]) -> bool:
+    return any(file.hashes.get(algorithm) == digest for algorithm, digest in hashes)
+
+
+def _union(one: Chosen | None, other: Chosen) -> Chosen:
+    if one is None:
+        return other
+    # A requirement without digests takes the file whatever it is, so then nothing is enforced.
+    accepted = one.accepted | other.accepted if one.accepted and other.accepted else frozenset()
+    return replace(one, wanted_by=(*one.wanted_by, *other.wanted_by), accepted=accepted)
+
+
+def _unsatisfied(
+    page: ProjectPage, releases: Mapping[object, _Release], want: Wanted, left_out: Mapping[str, LeftOut]
+) -> NoMatchingFileError:
+    texts = [release.text for release in releases.values()] or list(page.versions)
+    newest = max(texts, key=version_key, default=None)
+    if page.status.marker == "quarantined":
+        why = str(LeftOut.QUARANTINED)
+    else:
+        why = _nearest_reason(page, want, left_out)
+    return NoMatchingFileError(page.project, want.text, newest, why)
+
+
+def _nearest_reason(page: ProjectPage, want: Wanted, left_out: Mapping[str, LeftOut]) -> str:
+    """Why the files of the versions that do match are left out, in the words of the commonest reason."""
+    reasons: defaultdict[LeftOut, int] = defaultdict(int)
+    for name, reason in left_out.items():
+        parsed = parse_filename(name, page.project)
+        version = parsed.version if parsed else None
+        if version and _mismatch(version, want.specifier, every=True) is None:
+            reasons[reason] += 1
+    if not reasons:
+        return ""
+    reason = max(reasons, key=lambda one: (reasons[one], one))
+    return f"{reasons[reason]} matching file{'s' if reasons[reason] > 1 else ''} left out: {reason}"
