@@ -1,0 +1,200 @@
+"""One file job in, one outcome out: fetch, verify, store, and the core metadata beside it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from aiomirror.errors import AiomirrorError, DestinationError, FileError, TooLargeError, UnhashedError
+from aiomirror.plan import HeldFile
+from aiomirror.report import Outcome, Problem, Status
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from aiomirror.http import Client
+    from aiomirror.plan import FetchPolicy, FileJob, FileRecord
+    from aiomirror.progress import Reporter
+    from aiomirror.simple.values import Digests
+    from aiomirror.store import Partial, Store
+
+UNLISTED_CAP = 16 * 2**30
+"""Bytes at which a file breaks off that upstream lists without a size, when no --max-file-size is given."""
+METADATA_CAP = 16 * 2**20
+"""Bytes of a ``.metadata`` sibling."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fetched:
+    """The outcome of a job, with the file when it is on disk and the problem when it is not."""
+
+    outcome: Outcome
+    held: HeldFile | None = None
+    problem: Problem | None = None
+
+
+class _Counted:
+    """A sink that tells the reporter what passes through."""
+
+    def __init__(self, partial: Partial, job: FileJob, reporter: Reporter) -> None:
+        self._partial, self._job, self._reporter = partial, job, reporter
+        self.total = 0
+        """Bytes that came over the network, those of broken attempts included."""
+
+    @property
+    def received(self) -> int:
+        return self._partial.received
+
+    async def write(self, data: bytes) -> None:
+        self.total += len(data)
+        self._reporter.received(self._job, len(data))
+        await self._partial.write(data)
+
+    async def restart(self) -> None:
+        self._reporter.received(self._job, -self._partial.received)
+        await self._partial.restart()
+
+
+class Fetcher:
+    """Runs jobs: what upstream can cause becomes an outcome, what makes the destination useless is raised."""
+
+    def __init__(
+        self,
+        client: Client,
+        store: Store,
+        policy: FetchPolicy,
+        reporter: Reporter,
+        warn: Callable[[str], None],
+    ) -> None:
+        self._client, self._store, self._policy = client, store, policy
+        self._reporter, self._warn = reporter, warn
+
+    async def run(self, job: FileJob) -> Fetched:
+        """Fetch the file, unless it is held already, and see to its metadata.
+
+        Raises:
+            DestinationError: nothing can be written any more.
+        """
+        self._reporter.started(job)
+        outcome = None
+        try:
+            fetched = await self._run(job)
+            outcome = fetched.outcome
+        finally:
+            self._reporter.ended(job, outcome)
+        return fetched
+
+    async def _run(self, job: FileJob) -> Fetched:
+        if job.held is not None:
+            metadata = await self._metadata(job)
+            return Fetched(_outcome(job, Status.HELD), HeldFile(job.held.record, job.held.hashes, metadata))
+        partial = self._store.partial(
+            job.project, job.file.filename, hashes=job.file.hashes, size=job.file.size, accepted=job.accepted
+        )
+        sink = _Counted(partial, job, self._reporter)
+        try:
+            self._vouch(job)
+            record = await self._transfer(job, partial, sink)
+        except DestinationError:
+            raise
+        except AiomirrorError as error:
+            return self._not_taken(job, error, sink.total)
+        finally:
+            await partial.discard()
+        held = HeldFile(record, {**job.file.hashes, "sha256": record.sha256}, await self._metadata(job))
+        return Fetched(_outcome(job, Status.FETCHED, record, sink.total), held)
+
+    def _vouch(self, job: FileJob) -> None:
+        """Refuse a file for which nothing vouches; warn where only the connection does."""
+        if job.file.hashes or job.accepted:
+            return
+        if self._policy.require_hashes:
+            raise UnhashedError(job.project, job.file.filename, "upstream lists no digest of it")
+        if not job.file.url.startswith("https:") and not self._policy.allow_unhashed:
+            raise UnhashedError(
+                job.project, job.file.filename, "upstream lists no digest of it, and it comes over plain http"
+            )
+        self._warn(f"{job.project}: {job.file.filename}: taken without a digest from upstream")
+
+    def _not_taken(self, job: FileJob, error: AiomirrorError, received: int) -> Fetched:
+        unlisted = job.file.size is None and self._policy.max_file_size is not None
+        if unlisted and isinstance(error, TooLargeError):
+            why = f"larger than --max-file-size ({self._policy.max_file_size:,} bytes)"
+            return Fetched(_outcome(job, Status.SKIPPED, received=received, why=why))
+        if isinstance(error, TooLargeError) and job.file.size is not None:
+            error = FileError(
+                job.project, job.file.filename, f"longer than the {job.file.size:,} bytes that upstream lists"
+            )
+        problem = Problem.of(error, job.project, job.file.filename)
+        return Fetched(_outcome(job, Status.FAILED, received=received, why=problem.message), problem=problem)
+
+    async def _transfer(self, job: FileJob, partial: Partial, sink: _Counted) -> FileRecord:
+        cap = job.file.size if job.file.size is not None else self._policy.max_file_size or UNLISTED_CAP
+        transfer = self._client.transfer(job.file.url, sink, cap=cap)
+
+        async def attempt() -> FileRecord:
+            await transfer.attempt()
+            return await partial.commit()
+
+        return await self._client.retrying(attempt)
+
+    async def _metadata(self, job: FileJob) -> FileRecord | None:
+        """Put the core metadata beside the file: the wheel's own where it is what upstream announces.
+
+        PEP 658 has the sibling byte for byte the METADATA of the wheel, which is here and verified, so one
+        request is saved; only a wheel that cannot be read, or says something else, makes upstream be asked.
+        Where upstream has not got what it announces, the wheel is right: its digest was.
+        """
+        offered = job.file.core_metadata
+        made = await self._own_metadata(job, offered or {})
+        if made is not None or offered is None:
+            return made
+        try:
+            return await self._fetch_metadata(job, offered)
+        except DestinationError:
+            raise
+        except AiomirrorError as error:
+            made = await self._own_metadata(job, {})
+            instead = "the wheel's own is" if made else "none is"
+            self._warn(f"{job.project}: {job.file.filename}: {instead} offered as core metadata: {error}")
+            return made
+
+    async def _own_metadata(self, job: FileJob, expected: Digests) -> FileRecord | None:
+        if not job.file.filename.endswith(".whl"):
+            return None
+        return await self._store.make_metadata(job.project, job.file.filename, expected=expected)
+
+    async def _fetch_metadata(self, job: FileJob, offered: Digests) -> FileRecord:
+        partial = self._store.partial(job.project, f"{job.file.filename}.metadata", hashes=offered)
+        transfer = self._client.transfer(_metadata_url(job.file.url), partial, cap=METADATA_CAP)
+
+        async def attempt() -> FileRecord:
+            await transfer.attempt()
+            return await partial.commit()
+
+        try:
+            return await self._client.retrying(attempt)
+        finally:
+            await partial.discard()
+
+
+def _metadata_url(url: str) -> str:
+    """PEP 658: the file's URL without query and fragment, and ``.metadata`` after it."""
+    parts = urlsplit(url)
+    return parts._replace(path=f"{parts.path}.metadata", query="", fragment="").geturl()
+
+
+def _outcome(
+    job: FileJob, status: Status, record: FileRecord | None = None, received: int = 0, why: str = ""
+) -> Outcome:
+    record = record or (job.held.record if job.held else None)
+    return Outcome(
+        project=job.project,
+        filename=job.file.filename,
+        status=status,
+        size=record.stat.size if record else job.file.size,
+        received=received,
+        sha256=record.sha256 if record else job.file.hashes.get("sha256"),
+        why=why,
+    )

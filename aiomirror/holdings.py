@@ -1,0 +1,138 @@
+"""What the mirror has of a project: our own page, and the files behind it, known to be right.
+
+A file is right when its ``stat`` is that of a record, else when hashing it says so; nothing is hashed again
+without cause.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from aiomirror.errors import PageError
+from aiomirror.plan import FileRecord, HeldFile, Holdings
+from aiomirror.simple.read import read_page
+from aiomirror.simple.values import HTML_TYPE, JSON_TYPE, ProjectPage
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping
+
+    from packaging.utils import NormalizedName
+
+    from aiomirror.plan import FileStat
+    from aiomirror.simple.values import Digests, ProjectFile
+    from aiomirror.state import State
+    from aiomirror.store import Store
+
+PAGES = {"index.v1_json": JSON_TYPE, "index.html": HTML_TYPE}
+"""Our own pages by file name, the one that says more first."""
+PAGE_CAP = 256 * 2**20
+"""Bytes of one of our own pages; what is longer was not written by us."""
+
+OUR_URL = "http://mirror.invalid/"
+"""What the relative links of our own pages are read against; nobody asks there."""
+
+
+async def own_page(store: Store, project: NormalizedName) -> ProjectPage | None:
+    """The page that the mirror publishes of the project, from whichever of its forms can be read."""
+    for name, content_type in PAGES.items():
+        body = await store.read(project, name, PAGE_CAP)
+        if body is None:
+            continue
+        try:
+            return read_page(body, content_type, f"{OUR_URL}{project}/", project)
+        except PageError:
+            continue  # damaged: the other form, or the files themselves, still know
+    return None
+
+
+class _Folder:
+    """Looks at one project's folder; remembers which records are new."""
+
+    def __init__(
+        self,
+        store: Store,
+        project: NormalizedName,
+        stats: Mapping[str, FileStat],
+        records: Mapping[str, FileRecord],
+    ) -> None:
+        self._store, self._project = store, project
+        self._stats, self._records = stats, records
+        self.fresh: list[FileRecord] = []
+
+    async def held(self, listed: ProjectFile | None, upstream: ProjectFile | None) -> HeldFile | None:
+        """The file on disk with its digests; None when it is not there, or nothing vouches for its bytes."""
+        name = (listed or upstream or _never()).filename
+        found = await self._identify(name, listed, upstream.hashes if upstream else {})
+        if found is None:
+            return None
+        record, hashes = found
+        return HeldFile(record, hashes, await self._sibling(name, listed, upstream))
+
+    async def _identify(
+        self, name: str, listed: ProjectFile | None, expected: Digests
+    ) -> tuple[FileRecord, Digests] | None:
+        record = self._recorded(name)
+        if record is not None:
+            known = {"sha256": record.sha256}
+            if listed is not None and listed.hashes.get("sha256") == record.sha256:
+                known = {**listed.hashes}
+            if not expected or expected.keys() & known.keys():
+                return record, known
+        hashed = await self._hash(name, expected.keys())
+        if hashed is None:
+            return None
+        vouched = listed is not None or record is not None
+        # Neither our page nor a record knows this file: a run was killed before its page was written, or
+        # somebody put it here.  It is ours if it is what upstream lists, and otherwise not looked at.
+        if not vouched and not _same(hashed[1], expected):
+            return None
+        self.fresh.append(hashed[0])
+        return hashed
+
+    async def _sibling(
+        self, name: str, listed: ProjectFile | None, upstream: ProjectFile | None
+    ) -> FileRecord | None:
+        sibling = f"{name}.metadata"
+        if (record := self._recorded(sibling)) is not None:
+            return record
+        hashed = await self._hash(sibling, ())
+        expected = [file.core_metadata for file in (listed, upstream) if file and file.core_metadata]
+        if hashed is None or not any(_same({"sha256": hashed[0].sha256}, digests) for digests in expected):
+            return None
+        self.fresh.append(hashed[0])
+        return hashed[0]
+
+    def _recorded(self, name: str) -> FileRecord | None:
+        record = self._records.get(name)
+        return record if record is not None and record.stat == self._stats.get(name) else None
+
+    async def _hash(self, name: str, algorithms: Collection[str]) -> tuple[FileRecord, Digests] | None:
+        if name not in self._stats:
+            return None
+        return await self._store.hash_file(self._project, name, {"sha256", *algorithms})
+
+
+def _never() -> ProjectFile:
+    raise AssertionError("a file is listed by us or by upstream")
+
+
+def _same(known: Digests, expected: Digests) -> bool:
+    common = known.keys() & expected.keys()
+    return bool(common) and all(known[algorithm] == expected[algorithm] for algorithm in common)
+
+
+async def holdings(
+    store: Store, state: State, project: NormalizedName, upstream: Mapping[str, ProjectFile]
+) -> Holdings:
+    """What the mirror has of the project, of what our page or upstream's lists."""
+    stats = await store.survey(project)
+    if not stats:
+        return Holdings()
+    page = await own_page(store, project)
+    listed = {file.filename: file for file in page.files} if page else {}
+    folder = _Folder(store, project, stats, state.recall([project])[project].records)
+    files: dict[str, HeldFile] = {}
+    for name in stats.keys() & (listed.keys() | upstream.keys()):
+        if (held := await folder.held(listed.get(name), upstream.get(name))) is not None:
+            files[name] = held
+    return Holdings(listed, files, tuple(folder.fresh), published=page is not None)

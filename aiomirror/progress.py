@@ -1,0 +1,169 @@
+"""How a run shows itself while it goes on: a protocol, a twin that does nothing, and lines of text or JSON.
+
+The live display of a terminal is in ``aiomirror.display``.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from typing import TYPE_CHECKING, Protocol, TextIO
+
+from aiomirror.report import Status
+
+if TYPE_CHECKING:
+    from packaging.utils import NormalizedName
+
+    from aiomirror.plan import FileJob, ProjectPlan
+    from aiomirror.report import Outcome, Problem, Report
+
+
+class Reporter(Protocol):
+    """Told of each step; never asked anything."""
+
+    def projects(self, count: int) -> None:
+        """So many projects will be looked at."""
+
+    def planned(self, plan: ProjectPlan) -> None:
+        """A project's page was read; its files are about to be fetched."""
+
+    def started(self, job: FileJob) -> None:
+        """A worker took the job."""
+
+    def received(self, job: FileJob, count: int) -> None:
+        """So many more bytes; negative when an attempt begins anew."""
+
+    def ended(self, job: FileJob, outcome: Outcome | None) -> None:
+        """The job is done, or (None) was given up because the run ends."""
+
+    def published(self, project: NormalizedName) -> None:
+        """The project's page is on disk and says what the mirror holds."""
+
+    def warned(self, text: str) -> None:
+        """Something odd that hinders nothing."""
+
+    def failed(self, problem: Problem) -> None:
+        """Something that is asked for is not mirrored."""
+
+    def closed(self, report: Report | None) -> None:
+        """The run is over; None: an error ended it before there was a report."""
+
+
+class Silent:
+    """Says nothing, and is the base of those that say something."""
+
+    def projects(self, count: int) -> None:
+        """Nothing."""
+
+    def planned(self, plan: ProjectPlan) -> None:
+        """Nothing."""
+
+    def started(self, job: FileJob) -> None:
+        """Nothing."""
+
+    def received(self, job: FileJob, count: int) -> None:
+        """Nothing."""
+
+    def ended(self, job: FileJob, outcome: Outcome | None) -> None:
+        """Nothing."""
+
+    def published(self, project: NormalizedName) -> None:
+        """Nothing."""
+
+    def warned(self, text: str) -> None:
+        """Nothing."""
+
+    def failed(self, problem: Problem) -> None:
+        """Nothing."""
+
+    def closed(self, report: Report | None) -> None:
+        """Nothing."""
+
+
+class Lines(Silent):
+    """Plain lines on a stream: problems always, warnings unless quiet, each file when verbose."""
+
+    def __init__(self, stream: TextIO, verbosity: int = 0) -> None:
+        self._stream, self._verbosity = stream, verbosity
+
+    def ended(self, job: FileJob, outcome: Outcome | None) -> None:
+        """A line for each file that was fetched; the ones that failed come as problems."""
+        if outcome is not None and outcome.status is Status.FETCHED and self._verbosity >= 0:
+            self._say("info", f"fetched {outcome.filename} ({size(outcome.size or 0)})", job.project)
+
+    def planned(self, plan: ProjectPlan) -> None:
+        """A line for each project, when verbose."""
+        if self._verbosity > 0:
+            self._say(
+                "info", f"{plan.project}: {len(plan.wanted)} wanted, {len(plan.fetch)} to do", plan.project
+            )
+
+    def warned(self, text: str) -> None:
+        """A line, unless quiet."""
+        if self._verbosity >= 0:
+            self._say("warning", text)
+
+    def failed(self, problem: Problem) -> None:
+        """A line, always."""
+        self._say("error", problem.message, problem.project, problem.filename)
+
+    def _say(self, level: str, text: str, project: str = "", filename: str = "") -> None:
+        del project, filename  # they stand in the text
+        prefix = "" if level == "info" else f"{level}: "
+        self._print(f"{prefix}{printable(text)}")
+
+    def _print(self, line: str) -> None:
+        # Who reads the lines may have gone away (a pipe into head); the mirror is right all the same.
+        with contextlib.suppress(OSError, ValueError):
+            print(line, file=self._stream, flush=True)
+
+
+class JsonLines(Lines):
+    """The same as JSON objects, one a line: ``level``, ``message`` and, if any, ``project`` and ``file``."""
+
+    def _say(self, level: str, text: str, project: str = "", filename: str = "") -> None:
+        entry = {"level": level, "message": text, "project": project, "file": filename}
+        self._print(json.dumps({key: value for key, value in entry.items() if value}))
+
+    def closed(self, report: Report | None) -> None:
+        """The summary as one more object, unless quiet."""
+        if report is not None and self._verbosity >= 0:
+            self._say("info", summary(report))
+
+
+def printable(text: str) -> str:
+    """The text on one line, without what a terminal would obey: upstream's words reach it through here."""
+    return "".join(char if char.isprintable() else f"\\x{ord(char):02x}" for char in text)
+
+
+def size(count: float) -> str:
+    """Bytes as a person reads them: "12 B", "3.4 MB", powers of 1000."""
+    for unit in ("B", "kB", "MB", "GB"):
+        if abs(count) < 1000 or unit == "GB":  # noqa: PLR2004
+            return f"{count:.0f} {unit}" if unit == "B" else f"{count:.1f} {unit}"
+        count /= 1000
+    raise AssertionError("the last unit has no upper bound")
+
+
+def summary(report: Report) -> str:
+    """One line that says what came of the run."""
+    counts = {status: report.count(status) for status in Status}
+    parts = [_counted(len(report.projects), "project")]
+    if report.dry_run:
+        fetch = sum(project.to_fetch for project in report.projects.values())
+        parts.append(f"{_counted(counts[Status.PLANNED], 'file')} to fetch ({size(fetch)})")
+    else:
+        parts.append(f"{_counted(counts[Status.FETCHED], 'file')} fetched ({size(report.received)})")
+    parts.append(f"{counts[Status.HELD]} already held")
+    parts += [f"{counts[status]} {status}" for status in (Status.SKIPPED, Status.FAILED) if counts[status]]
+    if report.not_mirrored:
+        parts.append(f"{_counted(len(report.not_mirrored), 'requirement')} not mirrored")
+    if report.not_started:
+        parts.append(f"{_counted(len(report.not_started), 'project')} not started")
+    if report.problems:
+        parts.append(_counted(len(report.problems), "problem"))
+    return f"{', '.join(parts)} in {report.seconds:.1f} s"
+
+
+def _counted(count: int, what: str) -> str:
+    return f"{count} {what}{'' if count == 1 else 's'}"

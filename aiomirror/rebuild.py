@@ -1,0 +1,123 @@
+"""Every page anew from what is on disk: after the state is lost, or after files were put there by hand."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+from aiomirror.errors import DamagedError, FileError
+from aiomirror.holdings import own_page
+from aiomirror.plan import HeldFile
+from aiomirror.publish import Publication, Publisher
+from aiomirror.report import Outcome, Problem, Report, Status
+from aiomirror.simple.filenames import FileKind, parse_filename
+from aiomirror.simple.values import ProjectFile, ProjectStatus
+from aiomirror.state import State
+from aiomirror.store import Store
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from packaging.utils import NormalizedName
+
+    from aiomirror.plan import FileRecord
+    from aiomirror.progress import Reporter
+
+
+async def rebuild(dest: Path, reporter: Reporter) -> Report:
+    """Rebuild the mirror's pages and its state.
+
+    A file that our own page lists keeps what the page says of it; any other distribution is described from
+    its own metadata.  A file whose bytes are not those that its page lists is no longer listed, and reported.
+
+    Raises:
+        DestinationError: the folder is no mirror's, or cannot be written.
+    """
+    report = Report(destination=str(dest))
+    started = time.monotonic()
+    async with Store(dest, create=False) as store:
+        with State.open(store.state_path) as state:
+            rebuilder = _Rebuilder(store, reporter, report)
+            publisher = Publisher(store, state)
+            folders = await store.folders()
+            reporter.projects(len(folders))
+            for project in folders:
+                publication = await rebuilder.project(project)
+                report.pages_written += len(await publisher.publish([publication]))
+                reporter.published(project)
+    report.seconds = time.monotonic() - started
+    return report
+
+
+class _Rebuilder:
+    """Describes each project from its folder."""
+
+    def __init__(self, store: Store, reporter: Reporter, report: Report) -> None:
+        self._store, self._reporter, self._report = store, reporter, report
+
+    async def project(self, project: NormalizedName) -> Publication:
+        """What the folder holds: every distribution in it that is the project's own, and right."""
+        page = await own_page(self._store, project)
+        listed = {file.filename: file for file in page.files} if page else {}
+        status = page.status if page else ProjectStatus()
+        one = Publication(project, status, {}, {}, published=page is not None)
+        facts: dict[str, ProjectFile] = {}
+        names = await self._store.survey(project)
+        for name in sorted(names):
+            if not self._is_its_file(project, name):
+                continue
+            found = await self._describe(project, name, listed.get(name))
+            if found is not None:
+                facts[name], held = found
+                one.add(held)
+                size, sha256 = held.record.stat.size, held.record.sha256
+                self._report.add(Outcome(project, name, Status.HELD, size, sha256=sha256))
+        one.facts = facts
+        for name in sorted(listed.keys() - names.keys()):
+            self._fail(DamagedError(project, name, "listed, and not there; it is no longer listed"))
+        return one
+
+    def _is_its_file(self, project: NormalizedName, name: str) -> bool:
+        parsed = parse_filename(name, project)
+        if parsed is None:
+            self._fail(FileError(project, name, "named as another project's file; it is not listed"))
+        return parsed is not None and parsed.kind is not FileKind.OTHER and parsed.version is not None
+
+    async def _describe(
+        self, project: NormalizedName, name: str, listed: ProjectFile | None
+    ) -> tuple[ProjectFile, HeldFile] | None:
+        algorithms = {"sha256", *(listed.hashes if listed else ())}
+        hashed = await self._store.hash_file(project, name, algorithms)
+        if hashed is None:
+            return None
+        record, hashes = hashed
+        if listed is not None and listed.hashes != hashes:
+            self._fail(
+                DamagedError(
+                    project, name, f"sha256 is {record.sha256}, not what its page lists; no longer listed"
+                )
+            )
+            return None
+        metadata = await self._sibling(project, name, listed)
+        fact = listed or ProjectFile(
+            filename=name,
+            url=name,
+            hashes=hashes,
+            requires_python=await self._store.requires_python(project, name),
+        )
+        return fact, HeldFile(record, hashes, metadata)
+
+    async def _sibling(
+        self, project: NormalizedName, name: str, listed: ProjectFile | None
+    ) -> FileRecord | None:
+        """The wheel's own metadata; for what has none, the sibling that its page vouches for."""
+        made = await self._store.make_metadata(project, name) if name.endswith(".whl") else None
+        if made is not None or listed is None or not listed.core_metadata:
+            return made
+        found = await self._store.digest(project, f"{name}.metadata")
+        return found if found and found.sha256 == listed.core_metadata.get("sha256") else None
+
+    def _fail(self, error: FileError) -> None:
+        problem = Problem.of(error, error.project, error.filename)
+        self._report.problems.append(problem)
+        self._reporter.failed(problem)

@@ -1,0 +1,202 @@
+"""What a run did: an outcome for each file, a problem for each failure, and the exit status of it all."""
+
+from __future__ import annotations
+
+import enum
+import json
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from aiomirror import __version__
+from aiomirror.errors import AiomirrorError, DestinationError, FileError, UnsatisfiedError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from packaging.utils import NormalizedName
+
+INTERRUPTED = 128
+"""Exit codes of a run that a signal ended are this plus the signal's number."""
+
+
+class Status(enum.StrEnum):
+    """What became of a file that was wanted."""
+
+    FETCHED = "fetched"
+    HELD = "held"
+    PLANNED = "planned"
+    SKIPPED = "skipped"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """One wanted file.
+
+    ``size`` is its length in bytes (None: not known), ``received`` what came over the network for it.
+    """
+
+    project: NormalizedName
+    filename: str
+    status: Status
+    size: int | None = None
+    received: int = 0
+    sha256: str | None = None
+    why: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One line on standard error: what failed, of which project and file, and the exit code it asks for."""
+
+    message: str
+    exit_code: int
+    project: str = ""
+    filename: str = ""
+
+    @classmethod
+    def of(cls, error: AiomirrorError, project: str = "", filename: str = "") -> Problem:
+        """The problem that an error is; the line names project and file whatever the error knows of them."""
+        message = str(error)
+        if not isinstance(error, FileError | UnsatisfiedError | DestinationError):
+            message = ": ".join(filter(None, (project, filename, message)))
+        return cls(message, error.exit_code, project, filename)
+
+
+@dataclass(slots=True)
+class ProjectReport:
+    """Counts of one project; ``left_out`` is reason → number of files."""
+
+    files: Counter[Status] = field(default_factory=Counter)
+    size: int = 0
+    to_fetch: int = 0
+    received: int = 0
+    left_out: dict[str, int] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class Report:
+    """Everything a run has to say; true when all that was asked for is mirrored."""
+
+    index: str = ""
+    """The upstream, without credentials."""
+    destination: str = ""
+    dry_run: bool = False
+    projects: dict[NormalizedName, ProjectReport] = field(default_factory=dict)
+    outcomes: list[Outcome] = field(default_factory=list)
+    problems: list[Problem] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+    not_mirrored: list[tuple[str, str, str]] = field(default_factory=list)
+    """Requirements that are no project of an index: text, origin, why."""
+    not_started: list[NormalizedName] = field(default_factory=list)
+    pages_written: int = 0
+    requests: int = 0
+    seconds: float = 0.0
+    signal: int = 0
+    """The number of the signal that ended the run; 0: none did."""
+
+    def add(self, outcome: Outcome) -> None:
+        """Count a file."""
+        self.outcomes.append(outcome)
+        project = self.projects.setdefault(outcome.project, ProjectReport())
+        project.files[outcome.status] += 1
+        project.received += outcome.received
+        if outcome.status is not Status.FAILED:
+            project.size += outcome.size or 0
+        if outcome.status is Status.PLANNED:
+            project.to_fetch += outcome.size or 0
+
+    def left_out(self, project: NormalizedName, reasons: Mapping[str, int]) -> None:
+        """Note why files of a project's page are not wanted."""
+        self.projects.setdefault(project, ProjectReport()).left_out = dict(reasons)
+
+    def count(self, status: Status) -> int:
+        """How many files became that."""
+        return sum(project.files[status] for project in self.projects.values())
+
+    @property
+    def received(self) -> int:
+        """Bytes of files that came over the network."""
+        return sum(project.received for project in self.projects.values())
+
+    @property
+    def exit_code(self) -> int:
+        """0: complete; else the code of the README's table.
+
+        A destination that cannot be used outweighs all else, then a signal; failures of one kind have that
+        kind's code, and a mixture of failures is 1.
+        """
+        codes = {problem.exit_code for problem in self.problems}
+        if 6 in codes:  # noqa: PLR2004 (DestinationError.exit_code)
+            return 6
+        if self.signal:
+            return INTERRUPTED + self.signal
+        if len(codes) > 1:
+            return 1
+        return codes.pop() if codes else 0
+
+    def __bool__(self) -> bool:
+        return self.exit_code == 0
+
+    def to_json(self) -> bytes:
+        """The report as the README's schema has it, two spaces of indentation."""
+        # Paths and arguments that are not UTF-8 come as lone surrogates, which no JSON may hold.
+        return json.dumps(self._tree(), indent=2, ensure_ascii=False).encode(errors="replace") + b"\n"
+
+    def _tree(self) -> dict[str, Any]:
+        return {
+            "aiomirror": __version__,
+            "index": self.index,
+            "destination": self.destination,
+            "dry_run": self.dry_run,
+            "exit_code": self.exit_code,
+            "seconds": round(self.seconds, 3),
+            "totals": {
+                "projects": len(self.projects),
+                **{status.value: self.count(status) for status in Status},
+                "size": sum(project.size for project in self.projects.values()),
+                "to_fetch": sum(project.to_fetch for project in self.projects.values()),
+                "received": self.received,
+                "requests": self.requests,
+                "pages_written": self.pages_written,
+                "not_mirrored": len(self.not_mirrored),
+            },
+            "projects": {
+                name: {
+                    **{status.value: project.files[status] for status in Status if project.files[status]},
+                    "size": project.size,
+                    "to_fetch": project.to_fetch,
+                    "received": project.received,
+                    "left_out": project.left_out,
+                }
+                for name, project in sorted(self.projects.items())
+            },
+            "files": [_outcome(one) for one in sorted(self.outcomes, key=lambda o: (o.project, o.filename))],
+            "problems": [
+                {
+                    "message": one.message,
+                    "exit_code": one.exit_code,
+                    "project": one.project,
+                    "filename": one.filename,
+                }
+                for one in self.problems
+            ],
+            "warnings": self.warnings,
+            "not_mirrored": [
+                {"requirement": text, "origin": origin, "why": why} for text, origin, why in self.not_mirrored
+            ],
+            "not_started": self.not_started,
+        }
+
+
+def _outcome(one: Outcome) -> dict[str, Any]:
+    entry = {
+        "project": one.project,
+        "filename": one.filename,
+        "status": one.status.value,
+        "size": one.size,
+        "sha256": one.sha256,
+        "why": one.why,
+    }
+    return {key: value for key, value in entry.items() if value not in (None, "")}

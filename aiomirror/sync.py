@@ -1,0 +1,285 @@
+"""The whole run: pages read, files fetched and pages published side by side, through one bounded queue."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import signal
+import threading
+import time
+from collections import Counter
+from typing import TYPE_CHECKING
+
+from aiomirror.errors import AiomirrorError, DestinationError
+from aiomirror.fetch import Fetcher
+from aiomirror.holdings import holdings
+from aiomirror.http import Client, HttpSettings, masked
+from aiomirror.index import Index
+from aiomirror.plan import plan_project
+from aiomirror.publish import Publication, Publisher
+from aiomirror.report import Outcome, Problem, Report, Status
+from aiomirror.selection import demands, select
+from aiomirror.simple.filenames import FileKind, parse_filename
+from aiomirror.state import State
+from aiomirror.store import Store
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from packaging.utils import NormalizedName
+
+    from aiomirror.config import Config
+    from aiomirror.fetch import Fetched
+    from aiomirror.plan import FileJob, ProjectPlan
+    from aiomirror.progress import Reporter
+    from aiomirror.requirements.values import Parsed, Wanted
+    from aiomirror.selection import Selection
+    from aiomirror.simple.values import ProjectPage
+
+QUEUE_PER_WORKER = 4
+"""Jobs that wait for each worker: enough that none idles, few enough that reading pages stays bounded."""
+
+
+async def sync(config: Config, parsed: Parsed, reporter: Reporter) -> Report:
+    """Mirror what the requirements ask for; expected failures are in the report.
+
+    Raises:
+        DestinationError: the mirror cannot be opened, or is held by another run.
+    """
+    report = Report(index=masked(config.index_url), destination=str(config.dest), dry_run=config.dry_run)
+    started = time.monotonic()
+    settings = HttpSettings(
+        connections=config.jobs, timeout=config.timeout, min_rate=config.min_rate, retries=config.retries
+    )
+    async with Store(config.dest, writable=not config.dry_run) as store, Client(settings) as client:
+        with State.open(store.state_path, writable=not config.dry_run) as state:
+            run = _Run(
+                config, parsed, client=client, store=store, state=state, reporter=reporter, report=report
+            )
+            await run.run()
+    report.requests = client.requests
+    report.seconds = time.monotonic() - started
+    return report
+
+
+class _Project:
+    """A project on its way: how many of its jobs are still out."""
+
+    def __init__(self, plan: ProjectPlan) -> None:
+        self.pending = len(plan.fetch)
+        self.publication = Publication(
+            plan.project, plan.status, plan.facts, dict(plan.keep), list(plan.fresh), published=plan.published
+        )
+
+
+class _Run:
+    """One run's tasks and what they share; the queue is the only way from the readers to the workers."""
+
+    def __init__(
+        self,
+        config: Config,
+        parsed: Parsed,
+        *,
+        client: Client,
+        store: Store,
+        state: State,
+        reporter: Reporter,
+        report: Report,
+    ) -> None:
+        self._config, self._parsed = config, parsed
+        self._store, self._state = store, state
+        self._reporter, self._report = reporter, report
+        self._index = Index(client, config.index_url)
+        self._fetcher = Fetcher(client, store, config.fetch, reporter, self._warn)
+        self._publisher = Publisher(store, state)
+        self._jobs: asyncio.Queue[FileJob | None] = asyncio.Queue(config.jobs * QUEUE_PER_WORKER)
+        self._ready: asyncio.Queue[Publication | None] = asyncio.Queue()
+        self._open: dict[NormalizedName, _Project] = {}
+        self._stopping = False
+
+    async def run(self) -> None:
+        """Run to the end, or to the signal or failure that ends it; publish what is complete either way."""
+        self._tell_inputs()
+        wants = demands(self._parsed.wanted, self._parsed.constraints)
+        self._reporter.projects(len(wants))
+        try:
+            async with asyncio.TaskGroup() as group:
+                group.create_task(self._publish())
+                transfer = group.create_task(self._transfer(wants))
+                with self._signals(transfer):
+                    await asyncio.wait([transfer])
+                for project in self._open.values():
+                    self._ready.put_nowait(project.publication)
+                self._ready.put_nowait(None)
+        except* DestinationError as failures:
+            self._fail(Problem.of(_first(failures)))
+
+    def _tell_inputs(self) -> None:
+        for warning in self._parsed.warnings:
+            self._warn(warning)
+        for one in self._parsed.not_mirrored:
+            self._warn(f"{one.origin}: {one.text}: not mirrored: {one.why}")
+            self._report.not_mirrored.append((one.text, one.origin, one.why))
+
+    @contextlib.contextmanager
+    def _signals(self, transfer: asyncio.Task[None]) -> Iterator[None]:
+        """Let SIGINT and SIGTERM end the transfers, so that what is complete is still published."""
+        loop = asyncio.get_running_loop()
+        caught = [signal.SIGINT, signal.SIGTERM] if _in_main_thread() else []
+
+        def stop(number: int) -> None:
+            self._report.signal = number
+            self._stopping = True
+            transfer.cancel()
+
+        for number in caught:
+            loop.add_signal_handler(number, stop, number)
+        try:
+            yield
+        finally:
+            for number in caught:
+                loop.remove_signal_handler(number)
+
+    async def _transfer(self, wants: dict[NormalizedName, tuple[Wanted, ...]]) -> None:
+        """Read pages and fetch files until all is done; a destination that fails ends it early."""
+        todo = iter(wants.items())
+        try:
+            async with asyncio.TaskGroup() as group:
+                for _ in range(self._config.jobs):
+                    group.create_task(self._work())
+                readers = [group.create_task(self._read(todo)) for _ in range(self._config.jobs)]
+                await asyncio.gather(*readers)
+                for _ in range(self._config.jobs):
+                    await self._jobs.put(None)
+        except* DestinationError as failures:
+            self._fail(Problem.of(_first(failures)))
+        finally:
+            self._report.not_started += [name for name, _ in todo]
+
+    async def _read(self, todo: Iterator[tuple[NormalizedName, tuple[Wanted, ...]]]) -> None:
+        while not self._stopping and (item := next(todo, None)) is not None:
+            project, wants = item
+            try:
+                await self._start(project, wants)
+            except DestinationError:
+                raise
+            except AiomirrorError as error:
+                self._fail(Problem.of(error, project))
+
+    async def _start(self, project: NormalizedName, wants: Sequence[Wanted]) -> None:
+        """Read, select and plan one project, and queue its jobs."""
+        page = await self._index.page(project)
+        for warning in page.warnings:
+            self._warn(f"{project}: {warning}")
+        selection = select(page, wants, self._config.policy)
+        self._tell_selection(page, selection)
+        upstream = {file.filename: file for file in page.files}
+        held = await holdings(self._store, self._state, project, upstream)
+        if page.status.marker == "quarantined":
+            await self._tell_withheld(project)
+        plan = plan_project(page, selection.chosen, held)
+        for problem in plan.problems:
+            self._fail(Problem.of(problem, project, problem.filename))
+        self._reporter.planned(plan)
+        if self._config.dry_run:
+            self._tell_plan(plan)
+        else:
+            await self._queue(plan)
+
+    def _tell_selection(self, page: ProjectPage, selection: Selection) -> None:
+        self._report.left_out(page.project, Counter(str(reason) for reason in selection.left_out.values()))
+        for error in selection.unsatisfied:
+            self._fail(Problem.of(error, page.project))
+
+    async def _tell_withheld(self, project: NormalizedName) -> None:
+        """Name the files that stay on disk while no page lists them, on every run."""
+        names = await self._store.survey(project)
+        kinds = {name: parsed.kind for name in names if (parsed := parse_filename(name, project))}
+        if files := sorted(name for name, kind in kinds.items() if kind is not FileKind.OTHER):
+            self._warn(f"{project}: quarantined upstream; on disk and not listed: {', '.join(files)}")
+
+    def _tell_plan(self, plan: ProjectPlan) -> None:
+        for name in plan.wanted & plan.keep.keys():
+            self._report.add(_held(plan, name))
+        for job in plan.fetch:
+            if job.held is None:
+                file = job.file
+                self._report.add(
+                    Outcome(
+                        job.project,
+                        file.filename,
+                        Status.PLANNED,
+                        file.size,
+                        sha256=file.hashes.get("sha256"),
+                    )
+                )
+
+    async def _queue(self, plan: ProjectPlan) -> None:
+        again = {job.file.filename for job in plan.fetch}
+        for name in plan.wanted & plan.keep.keys() - again:
+            self._report.add(_held(plan, name))
+        project = _Project(plan)
+        if not plan.fetch:
+            self._ready.put_nowait(project.publication)
+            return
+        self._open[plan.project] = project
+        for job in plan.fetch:
+            await self._jobs.put(job)
+
+    async def _work(self) -> None:
+        while (job := await self._jobs.get()) is not None:
+            self._take(job, await self._fetcher.run(job))
+
+    def _take(self, job: FileJob, fetched: Fetched) -> None:
+        self._report.add(fetched.outcome)
+        if fetched.problem is not None:
+            self._fail(fetched.problem)
+        project = self._open[job.project]
+        if fetched.held is not None:
+            project.publication.add(fetched.held)
+        project.pending -= 1
+        if not project.pending:
+            self._ready.put_nowait(self._open.pop(job.project).publication)
+
+    async def _publish(self) -> None:
+        """Publish what is ready, as much at once as came while the last batch was written."""
+        ended = False
+        while not ended:
+            batch = [await self._ready.get()]
+            while not self._ready.empty():
+                batch.append(self._ready.get_nowait())
+            ended = None in batch
+            if self._config.dry_run:
+                continue
+            publications = [one for one in batch if one is not None]
+            self._report.pages_written += len(await self._publisher.publish(publications))
+            for one in publications:
+                self._reporter.published(one.project)
+
+    def _fail(self, problem: Problem) -> None:
+        self._report.problems.append(problem)
+        self._reporter.failed(problem)
+        self._stopping = self._stopping or not self._config.keep_going
+
+    def _warn(self, text: str) -> None:
+        self._report.warnings.append(text)
+        self._reporter.warned(text)
+
+
+def _held(plan: ProjectPlan, name: str) -> Outcome:
+    record = plan.keep[name].record
+    return Outcome(plan.project, name, Status.HELD, record.stat.size, sha256=record.sha256)
+
+
+def _first(failures: BaseExceptionGroup[DestinationError]) -> DestinationError:
+    """One of the failures: when a disk is full, every worker says the same."""
+    error: BaseException = failures
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    assert isinstance(error, DestinationError)
+    return error
+
+
+def _in_main_thread() -> bool:
+    """Signal handlers can only be set there."""
+    return threading.current_thread() is threading.main_thread()
