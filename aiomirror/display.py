@@ -1,0 +1,120 @@
+"""The live display of a terminal: an overall bar, and a line for each file in flight."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rich.console import Console, Group
+from rich.live import Live
+from rich.progress import (
+    BarColumn,
+    DownloadColumn,
+    Progress,
+    TaskID,
+    TextColumn,
+    TimeRemainingColumn,
+    TransferSpeedColumn,
+)
+from rich.text import Text
+
+from aiomirror.progress import Lines, printable
+
+if TYPE_CHECKING:
+    from typing import TextIO
+
+    from packaging.utils import NormalizedName
+
+    from aiomirror.plan import FileJob, JobKey, ProjectPlan
+    from aiomirror.report import Outcome, Report
+
+SHOWN = 8
+"""Files in flight that are shown; the overall bar counts them all."""
+STYLES = {"error": "bold red", "warning": "yellow"}
+
+
+class LiveDisplay(Lines):
+    """Bars below, problems and warnings as lines above them."""
+
+    def __init__(self, stream: TextIO, verbosity: int = 0) -> None:
+        super().__init__(stream, verbosity)
+        self._console = Console(file=stream, highlight=False)
+        self._overall = Progress(
+            TextColumn("{task.fields[counts]}"),
+            BarColumn(bar_width=None),
+            DownloadColumn(),
+            TransferSpeedColumn(),
+            TimeRemainingColumn(compact=True),
+            console=self._console,
+            expand=True,
+        )
+        self._files = Progress(
+            TextColumn("  {task.description}"),
+            BarColumn(bar_width=20),
+            DownloadColumn(),
+            console=self._console,
+        )
+        self._total = self._overall.add_task("", total=0, counts="")
+        self._tasks: dict[JobKey, TaskID] = {}
+        self._in_flight: dict[JobKey, int] = {}
+        self._bytes = self._jobs = self._jobs_done = self._projects = self._projects_read = 0
+        self._live = Live(Group(self._files, self._overall), console=self._console, refresh_per_second=8)
+        self._live.start()
+
+    def projects(self, count: int) -> None:
+        """Count the projects whose pages are to be read."""
+        self._projects = count
+        self._update()
+
+    def planned(self, plan: ProjectPlan) -> None:
+        """Widen the overall bar by the project's files."""
+        self._projects_read += 1
+        self._jobs += len(plan.fetch)
+        self._bytes += plan.size
+        self._update()
+
+    def started(self, job: FileJob) -> None:
+        """Show the file, while there is room."""
+        if job.held is None and len(self._tasks) < SHOWN:
+            self._tasks[job.key] = self._files.add_task(job.file.filename, total=job.file.size)
+        self._in_flight[job.key] = 0
+
+    def received(self, job: FileJob, count: int) -> None:
+        """Move both bars."""
+        self._in_flight[job.key] += count
+        if job.key in self._tasks:
+            self._files.advance(self._tasks[job.key], count)
+        if job.file.size is None:
+            self._bytes += count  # known only as it comes
+        self._overall.update(self._total, advance=count, total=self._bytes)
+
+    def ended(self, job: FileJob, outcome: Outcome | None) -> None:
+        """Take the file away; one that failed leaves its bytes out of the total again."""
+        del outcome
+        if job.key in self._tasks:
+            self._files.remove_task(self._tasks.pop(job.key))
+        came = self._in_flight.pop(job.key)
+        if job.held is None and job.file.size is not None and came != job.file.size:
+            self._bytes -= job.file.size - came
+        self._jobs_done += 1
+        self._update()
+
+    def published(self, project: NormalizedName) -> None:
+        """Nothing: the bar is about files."""
+
+    def closed(self, report: Report | None) -> None:
+        """Leave the terminal as it was."""
+        del report
+        self._live.update(Text())
+        self._live.stop()
+
+    def _update(self) -> None:
+        pages = f"{self._projects_read}/{self._projects} projects"
+        self._overall.update(
+            self._total, total=self._bytes, counts=f"{pages}  {self._jobs_done}/{self._jobs} files"
+        )
+
+    def _say(self, level: str, text: str, project: str = "", filename: str = "") -> None:
+        del project, filename
+        if level == "info":
+            return  # what the bars show already
+        self._console.print(Text.assemble((f"{level}: ", STYLES[level]), printable(text)), soft_wrap=True)
