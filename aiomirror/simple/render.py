@@ -148,14 +148,28 @@ _DOCUMENT = """\
 <html lang="en">
 <head>
 <meta charset="utf-8">
+<meta name="viewport" content="width=device-width">
 <meta name="pypi:repository-version" content="{version}">{metas}
 <title>{title}</title>
+<style>{style}</style>
 </head>
 <body>
 <h1>{title}</h1>
-{links}</body>
+{note}{links}</body>
 </html>
 """
+
+# For the people who look at a page; installers do not.  It shows what the anchors' attributes say, for an
+# anchor has to stay whole, with nothing but the file's name in it.
+_STYLE = (
+    ":root{color-scheme:light dark;font:1rem/1.6 system-ui,sans-serif}"
+    "body{max-width:60rem;margin:2rem auto;padding:0 1rem}h1{font-size:1.4rem}"
+    "a{text-decoration:none;overflow-wrap:anywhere}a:hover{text-decoration:underline}"
+    "a::after{color:gray;display:inline-block;font-size:.8em;white-space:pre}"
+    '[data-requires-python]::after{content:"  Python " attr(data-requires-python)}'
+    "[data-yanked]{color:gray;text-decoration:line-through}"
+    '[data-yanked]::before{content:"yanked ";color:#b33;display:inline-block;white-space:pre}'
+)
 
 
 def render_html(page: ProjectPage) -> bytes:
@@ -163,10 +177,9 @@ def render_html(page: ProjectPage) -> bytes:
 
     Raises ValueError if a file has no sha256 or no size, or is there twice: mistakes of the caller.
     """
+    metas, note = _status(page.status)
     return _document(
-        f"Links for {page.project}",
-        [_anchor(file) for file in published.listing(page).files],
-        _status_metas(page.status),
+        page.project, [_anchor(file) for file in published.listing(page).files], metas=metas, note=note
     )
 
 
@@ -177,20 +190,29 @@ def render_root_html(projects: Iterable[NormalizedName]) -> bytes:
     return _document("Simple index", links)
 
 
-def _document(title: str, links: Iterable[str], metas: str = "") -> bytes:
-    text = _DOCUMENT.format(version=API_VERSION, metas=metas, title=_escape(title), links="".join(links))
+def _document(title: str, links: Iterable[str], *, metas: str = "", note: str = "") -> bytes:
+    text = _DOCUMENT.format(
+        version=API_VERSION,
+        metas=metas,
+        title=_escape(title),
+        style=_STYLE,
+        note=note,
+        links="".join(links),
+    )
     return text.encode("ascii", "xmlcharrefreplace")
 
 
-def _status_metas(status: ProjectStatus) -> str:
+def _status(status: ProjectStatus) -> tuple[str, str]:
+    """The ``<meta>`` elements for clients, and a line for people; both empty for what goes without saying."""
     said = published.status(status)
     if said is None:
-        return ""
-    marker, reason = said
-    metas = f'\n<meta name="pypi:project-status" content="{_escape(marker)}">'
-    return metas + (
-        f'\n<meta name="pypi:project-status-reason" content="{_escape(reason)}">' if reason else ""
-    )
+        return "", ""
+    marker, reason = map(_escape, said)
+    metas = f'\n<meta name="pypi:project-status" content="{marker}">'
+    if not reason:
+        return metas, f"<p><strong>{marker}</strong></p>\n"
+    metas += f'\n<meta name="pypi:project-status-reason" content="{reason}">'
+    return metas, f"<p><strong>{marker}</strong>: {reason}</p>\n"
 
 
 def _anchor(file: ProjectFile) -> str:

@@ -83,18 +83,22 @@ def test_html_golden() -> None:
         status=ProjectStatus("archived", "see <foo-baz>"),
     )
     sha, metadata = digest(WHEEL), digest("m")
-    assert render_html(page).decode() == (
+    text = render_html(page).decode()
+    style = text[text.index("<style>") : text.index("</head>")]
+    assert text.replace(style, "") == (
         "<!DOCTYPE html>\n"
         '<html lang="en">\n'
         "<head>\n"
         '<meta charset="utf-8">\n'
+        '<meta name="viewport" content="width=device-width">\n'
         '<meta name="pypi:repository-version" content="1.4">\n'
         '<meta name="pypi:project-status" content="archived">\n'
         '<meta name="pypi:project-status-reason" content="see &lt;foo-baz&gt;">\n'
-        "<title>Links for foo-bar</title>\n"
+        "<title>foo-bar</title>\n"
         "</head>\n"
         "<body>\n"
-        "<h1>Links for foo-bar</h1>\n"
+        "<h1>foo-bar</h1>\n"
+        "<p><strong>archived</strong>: see &lt;foo-baz&gt;</p>\n"
         f'<a href="{WHEEL}#sha256={sha}" data-requires-python="&gt;=3.8,&lt;4"'
         f' data-yanked="broken &amp; &quot;gone&quot;"'
         f' data-core-metadata="sha256={metadata}" data-dist-info-metadata="sha256={metadata}"'
