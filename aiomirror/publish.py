@@ -85,8 +85,8 @@ class Publisher:
         self._store, self._state = store, state
         self._names: set[NormalizedName] | None = None
 
-    async def publish(self, batch: Sequence[Publication]) -> list[str]:
-        """Publish the projects of a batch; the paths of the pages that changed.
+    async def publish(self, batch: Sequence[Publication]) -> int:
+        """Publish the projects of a batch; how many pages changed.
 
         Raises:
             DestinationError: the mirror cannot be written.
@@ -95,9 +95,9 @@ class Publisher:
             self._names = set(await self._store.projects())
         writes = [_project_write(one) for one in batch if one.worth_a_page]
         self._names.update(one.project for one in writes if one.project)
-        written = await self._store.publish([*writes, self._root()])
+        published = await self._store.publish([*writes, self._root()])
         self._state.save([one.remembered() for one in batch])
-        return written
+        return sum(page.written for page in published)
 
     def _root(self) -> PageWrite:
         names = sorted(self._names or ())

@@ -39,11 +39,14 @@ async def rebuild(dest: Path, reporter: Reporter) -> Report:
         with State.open(store.state_path) as state:
             rebuilder = _Rebuilder(store, reporter, report)
             publisher = Publisher(store, state)
+            for warning in state.warnings:
+                report.warnings.append(warning)
+                reporter.warned(warning)
             folders = await store.folders()
             reporter.projects(len(folders))
             for project in folders:
                 publication = await rebuilder.project(project)
-                report.pages_written += len(await publisher.publish([publication]))
+                report.pages_written += await publisher.publish([publication])
                 reporter.published(project)
     report.seconds = time.monotonic() - started
     return report

@@ -11,10 +11,11 @@ import pytest
 from packaging.utils import canonicalize_name
 
 from aiomirror.errors import DestinationError
-from aiomirror.store import PageWrite, Store
+from aiomirror.plan import FileStat, Remembered
+from aiomirror.store import PageWrite, Published, Store
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Sequence
     from pathlib import Path
 
 SIX, IDNA = canonicalize_name("six"), canonicalize_name("idna")
@@ -31,6 +32,10 @@ def pages(text: str) -> dict[str, bytes]:
     return {"index.html": f"<p>{text}".encode(), "index.v1_json": f'"{text}"'.encode()}
 
 
+def written(published: Sequence[Published]) -> list[str]:
+    return [f"{page.project or ''}/{page.record.filename}" for page in published if page.written]
+
+
 async def put(store: Store, project: str, name: str) -> None:
     async with store.partial(project, name, hashes={}) as partial:
         await partial.write(name.encode())
@@ -40,21 +45,24 @@ async def put(store: Store, project: str, name: str) -> None:
 async def test_a_batch_is_written_projects_first_and_the_root_last(store: Store) -> None:
     await put(store, "six", "six-1.0.tar.gz")
     await store.write_sibling("six", "six-1.0.tar.gz.metadata", b"metadata")
-    written = await store.publish(
+    published = await store.publish(
         [
             PageWrite(None, pages("root")),
             PageWrite(SIX, pages("six"), files=("six-1.0.tar.gz", "six-1.0.tar.gz.metadata")),
             PageWrite(IDNA, pages("idna")),
         ]
     )
-    assert written == [
+    assert written(published) == [
         "six/index.html",
         "six/index.v1_json",
         "idna/index.html",
         "idna/index.v1_json",
-        "index.html",
-        "index.v1_json",
+        "/index.html",
+        "/index.v1_json",
     ]
+    for page in published:
+        found = (store.dest / (page.project or "") / page.record.filename).stat()
+        assert page.record.stat == FileStat(found.st_size, found.st_mtime_ns, found.st_ino)
     for path, text in (("six/", "six"), ("idna/", "idna"), ("", "root")):
         for name, content in pages(text).items():
             assert (store.dest / f"{path}{name}").read_bytes() == content
@@ -70,14 +78,16 @@ async def test_g9_an_unchanged_page_is_not_touched(store: Store) -> None:
     await store.publish(batch)
     paths = [store.dest / "six/index.html", store.dest / "index.v1_json"]
     before = [path.stat() for path in paths]
-    assert await store.publish(batch) == []
+    again = await store.publish(batch)
+    assert written(again) == []
+    assert [page.record.stat.mtime_ns for page in again[-1:]] == [before[1].st_mtime_ns]
     assert [path.stat() for path in paths] == before
 
 
 async def test_only_the_page_that_differs_is_written(store: Store) -> None:
     await store.publish([PageWrite(SIX, pages("six"))])
     changed = {**pages("six"), "index.html": b"<p>seven"}
-    assert await store.publish([PageWrite(SIX, changed)]) == ["six/index.html"]
+    assert written(await store.publish([PageWrite(SIX, changed)])) == ["six/index.html"]
 
 
 @pytest.mark.parametrize("text", ["two", "three"])
@@ -135,6 +145,20 @@ async def test_publications_do_not_overtake_each_other(store: Store) -> None:
         task.cancel()
         await store.publish([PageWrite(SIX, pages(f"new {number}"))])
         assert (store.dest / "six/index.html").read_text() == f"<p>new {number}"
+
+
+async def test_a_project_is_intact_while_no_file_has_changed(store: Store) -> None:
+    await put(store, "six", "six-1.0.tar.gz")
+    published = await store.publish([PageWrite(SIX, pages("six"), files=("six-1.0.tar.gz",))])
+    file = await store.digest("six", "six-1.0.tar.gz")
+    assert file is not None
+    records = {record.filename: record for record in [file, *(page.record for page in published)]}
+    known = [Remembered(SIX, records), Remembered(IDNA, records), Remembered(canonicalize_name("new"), {})]
+    assert await store.intact(known) == {SIX}
+    (store.dest / "six/six-1.0.tar.gz").write_bytes(b"rotten")
+    assert await store.intact(known) == set()
+    (store.dest / "six/six-1.0.tar.gz").unlink()
+    assert await store.intact(known) == set()
 
 
 async def test_the_batch_may_be_larger_than_the_limit_of_open_files(store: Store) -> None:

@@ -15,7 +15,7 @@ threads), ``hops`` (the threads), ``partial`` and ``mirror`` (what the program a
 """
 
 from aiomirror.store.mirror import Store
-from aiomirror.store.pages import PageWrite
+from aiomirror.store.pages import PageWrite, Published
 from aiomirror.store.partial import Partial
 
-__all__ = ["PageWrite", "Partial", "Store"]
+__all__ = ["PageWrite", "Partial", "Published", "Store"]

@@ -19,9 +19,9 @@ if TYPE_CHECKING:
 
     from packaging.utils import NormalizedName
 
-    from aiomirror.plan import FileRecord, FileStat
+    from aiomirror.plan import FileRecord, FileStat, Remembered
     from aiomirror.simple.values import Digests
-    from aiomirror.store.pages import PageWrite
+    from aiomirror.store.pages import PageWrite, Published
 
 
 class Store:
@@ -133,15 +133,19 @@ class Store:
         """Write a small file from its whole content, in place of one that differs."""
         return await self._hops.run(siblings.write_sibling, self._tree, project, name, content)
 
-    async def publish(self, batch: Sequence[PageWrite]) -> list[str]:
-        """Make the files of a batch durable, then replace the pages that differ; their paths below DEST.
+    async def intact(self, known: Collection[Remembered]) -> set[NormalizedName]:
+        """The projects of which every file that is remembered still has its ``stat``, in one hop."""
+        return await self._hops.run(reading.intact, self._tree, known)
+
+    async def publish(self, batch: Sequence[PageWrite]) -> list[Published]:
+        """Make the files of a batch durable, then replace the pages that differ; all pages as they then are.
 
         All files come before all pages of projects, those before the root's; a page that would not change is
         not touched.  A page that changes is at least a second younger than the one before.
         """
         return await self._hops.run(self._publish, batch)
 
-    def _publish(self, batch: Sequence[PageWrite]) -> list[str]:
+    def _publish(self, batch: Sequence[PageWrite]) -> list[Published]:
         # The work of a publication that was cancelled may still be under way: the later pages come later.
         with self._publishing:
             return pages.publish(self._tree, batch)

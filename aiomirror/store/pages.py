@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import hashlib
 import os
 import sys
 from contextlib import ExitStack, suppress
@@ -10,15 +11,17 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from aiomirror.errors import DestinationError
+from aiomirror.plan import FileRecord
 from aiomirror.store.faults import translated
 from aiomirror.store.names import component, is_component
-from aiomirror.store.tree import Temporary, regular_file
+from aiomirror.store.tree import Temporary, file_stat, regular_file
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from packaging.utils import NormalizedName
 
+    from aiomirror.plan import FileStat
     from aiomirror.store.tree import Tree
 
 _SECOND = 1_000_000_000
@@ -39,16 +42,25 @@ class PageWrite:
 
 
 @dataclass(frozen=True, slots=True)
-class _Staged:
-    """A page that differs from the one on disk, written and without its name."""
+class Published:
+    """A page as it is on disk now, and whether it was written for that."""
 
     project: NormalizedName | None
-    name: str
-    temporary: Temporary
+    record: FileRecord
+    written: bool
 
 
-def publish(tree: Tree, batch: Sequence[PageWrite]) -> list[str]:
-    """Files first, then the pages of projects, then the root's; the paths below DEST that were written."""
+@dataclass(frozen=True, slots=True)
+class _Staged:
+    """A page; where it differs from the one on disk, written and without its name."""
+
+    project: NormalizedName | None
+    record: FileRecord
+    temporary: Temporary | None
+
+
+def publish(tree: Tree, batch: Sequence[PageWrite]) -> list[Published]:
+    """Files first, then the pages of projects, then the root's; every page of the batch as it then is."""
     _make_durable(tree, [write for write in batch if write.files])
     written = _replace(tree, [write for write in batch if write.project is not None])
     return written + _replace(tree, [write for write in batch if write.project is None])
@@ -111,40 +123,43 @@ def _sync_folder(folder: int) -> None:
             raise
 
 
-def _replace(tree: Tree, batch: Sequence[PageWrite]) -> list[str]:
+def _replace(tree: Tree, batch: Sequence[PageWrite]) -> list[Published]:
     with ExitStack() as stack:
-        staged: list[_Staged] = []
-        for write in batch:
-            for name, content in write.pages.items():
-                page = _stage(tree, write.project, component(name), content, stack)
-                staged += [page] if page else []
+        pages = [
+            _stage(tree, write.project, component(name), content, stack)
+            for write in batch
+            for name, content in write.pages.items()
+        ]
+        staged = [page for page in pages if page.temporary is not None]
         _flush(tree, staged)
         for page in staged:
             with tree.made_folder(page.project) as folder, translated(_path(tree, page)):
-                page.temporary.settle(page.name, folder)
+                assert page.temporary is not None
+                page.temporary.settle(page.record.filename, folder)
     _sync_folders(tree, {page.project for page in staged})
-    return ["/".join((*tree.parts(page.project), page.name)) for page in staged]
+    return [Published(page.project, page.record, page.temporary is not None) for page in pages]
 
 
 def _stage(
     tree: Tree, project: NormalizedName | None, name: str, content: bytes, stack: ExitStack
-) -> _Staged | None:
+) -> _Staged:
+    sha256 = hashlib.sha256(content).hexdigest()
     with tree.folder(project) as folder, translated(tree.where(*tree.parts(project), name)):
         held = None if folder is None else _held(name, folder, content)
         if held is not None and held.same:
-            return None
+            return _Staged(project, FileRecord(name, sha256, held.stat), None)
         temporary = stack.enter_context(Temporary(tree))
         temporary.write(content)
         # Servers tell versions of a page by its time in seconds, and its size at best: a page that is
         # replaced twice within a second must not look like the one before.
-        temporary.finish(later_than=held.mtime_ns + _SECOND if held else None)
-    return _Staged(project, name, temporary)
+        stat = temporary.finish(later_than=held.stat.mtime_ns + _SECOND if held else None)
+    return _Staged(project, FileRecord(name, sha256, stat), temporary)
 
 
 @dataclass(frozen=True, slots=True)
 class _Held:
     same: bool
-    mtime_ns: int
+    stat: FileStat
 
 
 def _held(name: str, folder: int, content: bytes) -> _Held | None:
@@ -154,15 +169,16 @@ def _held(name: str, folder: int, content: bytes) -> _Held | None:
     with open(opened, "rb", buffering=0) as page:  # noqa: PTH123 (a descriptor)
         found = os.fstat(opened)
         same = found.st_size == len(content) and page.read(found.st_size + 1) == content
-    return _Held(same, found.st_mtime_ns)
+    return _Held(same, file_stat(found))
 
 
 def _flush(tree: Tree, staged: Sequence[_Staged]) -> None:
     for do in (_begin_writing, os.fsync):
         for page in staged:
             with translated(_path(tree, page)):
+                assert page.temporary is not None
                 _with_file(page.temporary.name, tree.partial, do)
 
 
 def _path(tree: Tree, page: _Staged) -> str:
-    return tree.where(*tree.parts(page.project), page.name)
+    return tree.where(*tree.parts(page.project), page.record.filename)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, cast
 
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
     from packaging.utils import NormalizedName
 
-    from aiomirror.plan import FileStat
+    from aiomirror.plan import FileStat, Remembered
     from aiomirror.store.tree import Tree
 
 _BLOCK = 1 << 20
@@ -54,6 +55,26 @@ def survey(tree: Tree, project: str) -> dict[str, FileStat]:
             }
 
 
+def intact(tree: Tree, known: Collection[Remembered]) -> set[NormalizedName]:
+    """The projects of which every file that is remembered is there as it was."""
+    return {one.project for one in known if _is_intact(tree, one)}
+
+
+def _is_intact(tree: Tree, known: Remembered) -> bool:
+    with tree.folder(known.project) as folder, translated(tree.where(known.project)):
+        return folder is not None and all(
+            _stat(record.filename, folder) == record.stat for record in known.records.values()
+        )
+
+
+def _stat(name: str, folder: int) -> FileStat | None:
+    try:
+        found = os.stat(name, dir_fd=folder, follow_symlinks=False)
+    except FileNotFoundError:
+        return None
+    return file_stat(found) if stat.S_ISREG(found.st_mode) else None
+
+
 def hash_file(
     tree: Tree, project: str, filename: str, algorithms: Collection[str]
 ) -> tuple[FileRecord, dict[str, str]] | None:
@@ -62,14 +83,14 @@ def hash_file(
         if file is None:
             return None
         # Before the bytes are read: a file that changes meanwhile does not have this stat afterwards.
-        stat = file_stat(os.fstat(file.fileno()))
+        before = file_stat(os.fstat(file.fileno()))
         digester = Digester(algorithms)
-        block = bytearray(min(_BLOCK, stat.size + 1))
+        block = bytearray(min(_BLOCK, before.size + 1))
         view = memoryview(block)
         while count := file.readinto(block):
             digester.update(view[:count])
     digests = digester.digests()
-    return FileRecord(filename, digests["sha256"], stat), digests
+    return FileRecord(filename, digests["sha256"], before), digests
 
 
 def read(tree: Tree, project: str | None, name: str, cap: int) -> bytes | None:
