@@ -112,9 +112,8 @@ class Fetcher:
         if self._policy.require_hashes:
             raise UnhashedError(job.project, job.file.filename, "upstream lists no digest of it")
         if not job.file.url.startswith("https:") and not self._policy.allow_unhashed:
-            raise UnhashedError(
-                job.project, job.file.filename, "upstream lists no digest of it, and it comes over plain http"
-            )
+            why = "upstream lists no digest of it, and it comes over plain http; --allow-unhashed takes it"
+            raise UnhashedError(job.project, job.file.filename, why)
         self._warn(f"{job.project}: {job.file.filename}: taken without a digest from upstream")
 
     def _not_taken(self, job: FileJob, error: AiomirrorError, received: int) -> Fetched:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import difflib
 from typing import TYPE_CHECKING
 
@@ -26,7 +27,8 @@ class Index:
     def __init__(self, client: Client, url: str) -> None:
         self._client = client
         self._url = url.rstrip("/") + "/"
-        self._names: tuple[NormalizedName, ...] | None = None
+        self._names: tuple[NormalizedName, ...] = ()
+        self._asked: asyncio.Event | None = None
 
     async def page(self, project: NormalizedName) -> ProjectPage:
         """The project's page.
@@ -45,11 +47,18 @@ class Index:
 
     async def _similar(self, project: NormalizedName) -> tuple[str, ...]:
         """Names that upstream has and that look like this one, where its root index is cheap to ask."""
-        if self._names is None:
-            self._names = ()  # asked once, whatever comes of it
+        if self._asked is None:
+            self._asked = asyncio.Event()
             try:
-                answer = await self._client.get_page(self._url, accept=ACCEPT, cap=ROOT_CAP)
-                self._names = read_root(answer.body, answer.content_type, answer.url)
-            except AiomirrorError:
-                return ()  # only a hint was asked for: the missing project is the error that is reported
+                self._names = await self._all_names()
+            finally:
+                self._asked.set()
+        await self._asked.wait()
         return tuple(difflib.get_close_matches(project, self._names, n=3, cutoff=0.75))
+
+    async def _all_names(self) -> tuple[NormalizedName, ...]:
+        try:
+            answer = await self._client.get_page(self._url, accept=ACCEPT, cap=ROOT_CAP)
+            return read_root(answer.body, answer.content_type, answer.url)
+        except AiomirrorError:
+            return ()  # only a hint was asked for: the missing project is the error that is reported

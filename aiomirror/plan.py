@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
+
+from msgspec import structs
 
 from aiomirror.errors import ChangedError, DamagedError, FileError
 
@@ -189,7 +191,7 @@ def plan_project(page: ProjectPage, chosen: tuple[Chosen, ...], holdings: Holdin
                     FileError(page.project, name, "its digest is none that the requirement lists")
                 )
             keep[name] = held
-            fetch += _metadata_job(page, file or replace(facts[name], core_metadata=None), held)
+            fetch += _metadata_job(page, facts[name], held, upstream=file is not None)
     return ProjectPlan(
         project=page.project,
         status=page.status,
@@ -211,10 +213,13 @@ def _conflict(file: ProjectFile, known: Digests) -> tuple[str, str] | None:
     return None
 
 
-def _metadata_job(page: ProjectPage, file: ProjectFile, held: HeldFile) -> list[FileJob]:
+def _metadata_job(page: ProjectPage, file: ProjectFile, held: HeldFile, *, upstream: bool) -> list[FileJob]:
     """A job for the sibling that a held file lacks, where there can be one.
 
-    For a file that upstream no longer lists only the wheel itself has it: our page's URL leads nowhere.
+    Of a file that is not, or no longer, ``upstream``'s only the wheel itself has it: our page's URL leads
+    nowhere.
     """
+    if not upstream and held.metadata is None:
+        file = structs.replace(file, core_metadata=None)
     possible = file.filename.endswith(".whl") or file.core_metadata is not None
     return [FileJob(page.project, file, held=held)] if held.metadata is None and possible else []

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import signal
 from typing import TYPE_CHECKING, Protocol, TextIO
 
 from aiomirror.report import Status
@@ -162,6 +163,8 @@ def summary(report: Report) -> str:
         parts.append(f"{_counted(len(report.not_started), 'project')} not started")
     if report.problems:
         parts.append(_counted(len(report.problems), "problem"))
+    if report.signal:
+        parts.append(f"ended by {signal.Signals(report.signal).name}")
     return f"{', '.join(parts)} in {report.seconds:.1f} s"
 
 

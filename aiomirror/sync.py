@@ -66,7 +66,7 @@ class _Project:
     """A project on its way: how many of its jobs are still out."""
 
     def __init__(self, plan: ProjectPlan) -> None:
-        self.pending = len(plan.fetch)
+        self.pending, self.wanted = len(plan.fetch), plan.wanted
         self.publication = Publication(
             plan.project, plan.status, plan.facts, dict(plan.keep), list(plan.fresh), published=plan.published
         )
@@ -115,7 +115,7 @@ class _Run:
             self._fail(Problem.of(_first(failures)))
 
     def _tell_inputs(self) -> None:
-        for warning in self._parsed.warnings:
+        for warning in (*self._state.warnings, *self._parsed.warnings):
             self._warn(warning)
         for one in self._parsed.not_mirrored:
             self._warn(f"{one.origin}: {one.text}: not mirrored: {one.why}")
@@ -231,10 +231,11 @@ class _Run:
             self._take(job, await self._fetcher.run(job))
 
     def _take(self, job: FileJob, fetched: Fetched) -> None:
-        self._report.add(fetched.outcome)
+        project = self._open[job.project]
+        if job.held is None or job.file.filename in project.wanted:
+            self._report.add(fetched.outcome)
         if fetched.problem is not None:
             self._fail(fetched.problem)
-        project = self._open[job.project]
         if fetched.held is not None:
             project.publication.add(fetched.held)
         project.pending -= 1
@@ -252,7 +253,7 @@ class _Run:
             if self._config.dry_run:
                 continue
             publications = [one for one in batch if one is not None]
-            self._report.pages_written += len(await self._publisher.publish(publications))
+            self._report.pages_written += await self._publisher.publish(publications)
             for one in publications:
                 self._reporter.published(one.project)
 

@@ -36,7 +36,21 @@ SIGINT_EXIT = INTERRUPTED + 2
 
 def entry() -> NoReturn:
     """The console script."""
+    _occupy_standard_streams()
     sys.exit(main(sys.argv[1:]))
+
+
+def _occupy_standard_streams() -> None:
+    """Open what a scheduler has closed of the descriptors 0 to 2, so that nothing else gets these numbers.
+
+    libuv ends the process when it closes a socket that has one; and whatever a C library writes to
+    descriptor 2 would end up in a file of the mirror.
+    """
+    for number in range(3):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # gets the lowest number that is free: this one
 
 
 def main(argv: Sequence[str]) -> int:
