@@ -15,6 +15,7 @@ from rich.progress import (
     TimeRemainingColumn,
     TransferSpeedColumn,
 )
+from rich.table import Column
 from rich.text import Text
 
 from aiomirror.progress import Lines, printable
@@ -48,10 +49,13 @@ class LiveDisplay(Lines):
             expand=True,
         )
         self._files = Progress(
-            TextColumn("  {task.description}"),
-            BarColumn(bar_width=20),
-            DownloadColumn(),
+            TextColumn(
+                "  {task.description}", table_column=Column(ratio=1, no_wrap=True, overflow="ellipsis")
+            ),
+            BarColumn(bar_width=20, table_column=Column(min_width=20)),
+            DownloadColumn(table_column=Column(min_width=14, no_wrap=True, justify="right")),
             console=self._console,
+            expand=True,
         )
         self._total = self._overall.add_task("", total=0, counts="")
         self._tasks: dict[JobKey, TaskID] = {}
@@ -70,6 +74,12 @@ class LiveDisplay(Lines):
         self._projects_read += 1
         self._jobs += len(plan.fetch)
         self._bytes += plan.size
+        self._update()
+
+    def unchanged(self, project: NormalizedName) -> None:
+        """Count it as read."""
+        del project
+        self._projects_read += 1
         self._update()
 
     def started(self, job: FileJob) -> None:

@@ -1,24 +1,54 @@
-"""The upstream index: project pages in, under one name each."""
+"""The upstream index: project pages in, under one name each, and only when they have changed."""
 
 from __future__ import annotations
 
 import asyncio
 import difflib
+import hashlib
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from aiomirror.errors import AiomirrorError, StatusError, UnknownProjectError
+from aiomirror.errors import AiomirrorError, StatusError, TooLargeError, UnknownProjectError
+from aiomirror.http import Validators, masked
 from aiomirror.simple.read import read_page, read_root
 from aiomirror.simple.values import ACCEPT
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from packaging.utils import NormalizedName
 
-    from aiomirror.http import Client
+    from aiomirror.http import Answer, Client
+    from aiomirror.plan import Settled
     from aiomirror.simple.values import ProjectPage
 
 ROOT_CAP = 4 * 2**20
 """Bytes of a root index that are read for the sake of a better error message; a longer one is not read."""
 GONE = {404, 410}
+NOT_MODIFIED = 304
+
+
+@dataclass(frozen=True, slots=True)
+class PageRead:
+    """A project page, and by what it can be told from a later one."""
+
+    page: ProjectPage
+    digest: str
+    """sha256 of its bytes."""
+    validators: Validators
+    serial: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class RootRead:
+    """The root index: its entity tag, its length in bytes, and the serials of its projects, if it has any.
+
+    ``serials`` is None for an index that has not changed, and empty for one that was too long to be read.
+    """
+
+    etag: str | None
+    length: int
+    serials: Mapping[NormalizedName, int | None] | None
 
 
 class Index:
@@ -27,23 +57,50 @@ class Index:
     def __init__(self, client: Client, url: str) -> None:
         self._client = client
         self._url = url.rstrip("/") + "/"
+        self.shown = masked(self._url)
+        """The address without credentials."""
         self._names: tuple[NormalizedName, ...] = ()
         self._asked: asyncio.Event | None = None
 
-    async def page(self, project: NormalizedName) -> ProjectPage:
-        """The project's page.
+    async def page(self, project: NormalizedName, since: Settled | None = None) -> PageRead | None:
+        """The project's page; None when it is still the one that ``since`` was settled with.
 
         Raises:
             UnknownProjectError: upstream has no such project.
             UpstreamError: it cannot be read.
         """
+        validators = Validators(since.etag, since.last_modified) if since else None
         try:
-            answer = await self._client.get_page(f"{self._url}{project}/", accept=ACCEPT)
+            answer = await self._client.get_page(
+                f"{self._url}{project}/", accept=ACCEPT, validators=validators
+            )
         except StatusError as error:
             if error.status not in GONE:
                 raise
             raise UnknownProjectError(project, await self._similar(project)) from error
-        return read_page(answer.body, answer.content_type, answer.url, project)
+        if answer.status == NOT_MODIFIED:
+            return None
+        digest = hashlib.sha256(answer.body).hexdigest()
+        if since is not None and digest == since.digest:
+            return None
+        page = read_page(answer.body, answer.content_type, answer.url, project)
+        return PageRead(page, digest, answer.validators, _serial(answer, page))
+
+    async def root(self, etag: str | None, cap: int) -> RootRead:
+        """The root index, of ``cap`` bytes at most; ``etag`` is that of the one which is known.
+
+        Raises:
+            UpstreamError: it cannot be read.
+        """
+        known = Validators(etag) if etag else None
+        try:
+            answer = await self._client.get_page(self._url, accept=ACCEPT, cap=cap, validators=known)
+        except TooLargeError:
+            return RootRead(None, cap + 1, {})
+        if answer.status == NOT_MODIFIED:
+            return RootRead(etag, 0, None)
+        serials = read_root(answer.body, answer.content_type, answer.url)
+        return RootRead(answer.etag, len(answer.body), serials)
 
     async def _similar(self, project: NormalizedName) -> tuple[str, ...]:
         """Names that upstream has and that look like this one, where its root index is cheap to ask."""
@@ -58,7 +115,12 @@ class Index:
 
     async def _all_names(self) -> tuple[NormalizedName, ...]:
         try:
-            answer = await self._client.get_page(self._url, accept=ACCEPT, cap=ROOT_CAP)
-            return read_root(answer.body, answer.content_type, answer.url)
+            return tuple((await self.root(None, ROOT_CAP)).serials or ())
         except AiomirrorError:
             return ()  # only a hint was asked for: the missing project is the error that is reported
+
+
+def _serial(answer: Answer, page: ProjectPage) -> int | None:
+    """The count of changes that came with the page, in a header or within."""
+    stated = answer.last_serial or ""
+    return int(stated) if stated.isascii() and stated.isdecimal() and len(stated) < 18 else page.last_serial  # noqa: PLR2004 (digits that fit 64 bits)

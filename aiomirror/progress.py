@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import json
 import signal
+from collections import defaultdict
 from typing import TYPE_CHECKING, Protocol, TextIO
 
 from aiomirror.report import Status
@@ -27,6 +28,9 @@ class Reporter(Protocol):
 
     def planned(self, plan: ProjectPlan) -> None:
         """A project's page was read; its files are about to be fetched."""
+
+    def unchanged(self, project: NormalizedName) -> None:
+        """Nothing has changed of a project, here or upstream."""
 
     def started(self, job: FileJob) -> None:
         """A worker took the job."""
@@ -59,6 +63,9 @@ class Silent:
     def planned(self, plan: ProjectPlan) -> None:
         """Nothing."""
 
+    def unchanged(self, project: NormalizedName) -> None:
+        """Nothing."""
+
     def started(self, job: FileJob) -> None:
         """Nothing."""
 
@@ -82,21 +89,38 @@ class Silent:
 
 
 class Lines(Silent):
-    """Plain lines on a stream: problems always, warnings unless quiet, each file when verbose."""
+    """Plain lines on a stream: problems always, a project's files in sum unless quiet, each when verbose."""
 
     def __init__(self, stream: TextIO, verbosity: int = 0) -> None:
         self._stream, self._verbosity = stream, verbosity
-
-    def ended(self, job: FileJob, outcome: Outcome | None) -> None:
-        """A line for each file that was fetched; the ones that failed come as problems."""
-        if outcome is not None and outcome.status is Status.FETCHED and self._verbosity >= 0:
-            self._say("info", f"fetched {outcome.filename} ({size(outcome.size or 0)})", job.project)
+        self._fetched: defaultdict[str, list[int]] = defaultdict(list)
 
     def planned(self, plan: ProjectPlan) -> None:
         """A line for each project, when verbose."""
         if self._verbosity > 0:
             self._say(
                 "info", f"{plan.project}: {len(plan.wanted)} wanted, {len(plan.fetch)} to do", plan.project
+            )
+
+    def unchanged(self, project: NormalizedName) -> None:
+        """A line for each project, when verbose."""
+        if self._verbosity > 0:
+            self._say("info", f"{project}: unchanged", project)
+
+    def ended(self, job: FileJob, outcome: Outcome | None) -> None:
+        """A line for each file that was fetched, when verbose; the ones that failed come as problems."""
+        if outcome is None or outcome.status is not Status.FETCHED:
+            return
+        self._fetched[job.project].append(outcome.size or 0)
+        if self._verbosity > 0:
+            self._say("info", f"fetched {outcome.filename} ({size(outcome.size or 0)})", job.project)
+
+    def published(self, project: NormalizedName) -> None:
+        """A line for each project of which something was fetched, unless quiet."""
+        sizes = self._fetched.pop(project, [])
+        if sizes and self._verbosity >= 0:
+            self._say(
+                "info", f"{project}: {_counted(len(sizes), 'file')} fetched ({size(sum(sizes))})", project
             )
 
     def warned(self, text: str) -> None:
@@ -150,12 +174,16 @@ def summary(report: Report) -> str:
     """One line that says what came of the run."""
     counts = {status: report.count(status) for status in Status}
     parts = [_counted(len(report.projects), "project")]
-    if report.dry_run:
+    if not report.index:
+        parts.append(f"{_counted(counts[Status.HELD], 'file')} listed")
+        parts.append(f"{_counted(report.pages_written, 'page')} written")
+    elif report.dry_run:
         fetch = sum(project.to_fetch for project in report.projects.values())
         parts.append(f"{_counted(counts[Status.PLANNED], 'file')} to fetch ({size(fetch)})")
     else:
         parts.append(f"{_counted(counts[Status.FETCHED], 'file')} fetched ({size(report.received)})")
-    parts.append(f"{counts[Status.HELD]} already held")
+    if report.index:
+        parts.append(f"{counts[Status.HELD]} already held")
     parts += [f"{counts[status]} {status}" for status in (Status.SKIPPED, Status.FAILED) if counts[status]]
     if report.not_mirrored:
         parts.append(f"{_counted(len(report.not_mirrored), 'requirement')} not mirrored")

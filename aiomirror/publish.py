@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 
     from packaging.utils import NormalizedName
 
-    from aiomirror.plan import FileRecord, HeldFile
+    from aiomirror.plan import FileRecord, HeldFile, Settled
     from aiomirror.simple.values import ProjectStatus
     from aiomirror.state import State
     from aiomirror.store import Store
@@ -40,6 +41,8 @@ class Publication:
     fresh: list[FileRecord] = field(default_factory=list)
     published: bool = False
     """Whether the project has a page already."""
+    settled: Settled | None = None
+    """What the next run may go by, unless something is left to do."""
 
     def add(self, held: HeldFile) -> None:
         """A file that this run brought."""
@@ -58,11 +61,13 @@ class Publication:
         files = tuple(_entry(self.facts[name], held) for name, held in self.held.items())
         return ProjectPage(project=self.project, files=files, status=self.status)
 
-    def remembered(self) -> Remembered:
-        """What the next run need not find out again: all that is known of the project's files."""
+    def remembered(self, pages: Iterable[FileRecord]) -> Remembered:
+        """What the next run need not find out again: all that is known of the project's files and pages."""
         records = [held.record for held in self.held.values()]
         records += [held.metadata for held in self.held.values() if held.metadata is not None]
-        return Remembered(self.project, {record.filename: record for record in records})
+        return Remembered(
+            self.project, {record.filename: record for record in (*records, *pages)}, self.settled
+        )
 
 
 def _entry(fact: ProjectFile, held: HeldFile) -> ProjectFile:
@@ -95,8 +100,13 @@ class Publisher:
             self._names = set(await self._store.projects())
         writes = [_project_write(one) for one in batch if one.worth_a_page]
         self._names.update(one.project for one in writes if one.project)
-        published = await self._store.publish([*writes, self._root()])
-        self._state.save([one.remembered() for one in batch])
+        if self._names:  # a run that found nothing leaves no empty index behind
+            writes.append(self._root())
+        published = await self._store.publish(writes)
+        pages: defaultdict[NormalizedName | None, list[FileRecord]] = defaultdict(list)
+        for page in published:
+            pages[page.project].append(page.record)
+        self._state.save([one.remembered(pages[one.project]) for one in batch])
         return sum(page.written for page in published)
 
     def _root(self) -> PageWrite:

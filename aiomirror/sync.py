@@ -12,27 +12,26 @@ from typing import TYPE_CHECKING
 
 from aiomirror.errors import AiomirrorError, DestinationError
 from aiomirror.fetch import Fetcher
-from aiomirror.holdings import holdings
 from aiomirror.http import Client, HttpSettings, masked
 from aiomirror.index import Index
-from aiomirror.plan import plan_project
 from aiomirror.publish import Publication, Publisher
 from aiomirror.report import Outcome, Problem, Report, Status
-from aiomirror.selection import demands, select
+from aiomirror.selection import demands
 from aiomirror.simple.filenames import FileKind, parse_filename
 from aiomirror.state import State
 from aiomirror.store import Store
+from aiomirror.visit import Agenda, Demand, Visitor
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator
 
     from packaging.utils import NormalizedName
 
     from aiomirror.config import Config
     from aiomirror.fetch import Fetched
-    from aiomirror.plan import FileJob, ProjectPlan
+    from aiomirror.plan import FileJob, FileRecord, ProjectPlan, Remembered, Settled
     from aiomirror.progress import Reporter
-    from aiomirror.requirements.values import Parsed, Wanted
+    from aiomirror.requirements.values import Parsed
     from aiomirror.selection import Selection
     from aiomirror.simple.values import ProjectPage
 
@@ -65,10 +64,16 @@ async def sync(config: Config, parsed: Parsed, reporter: Reporter) -> Report:
 class _Project:
     """A project on its way: how many of its jobs are still out."""
 
-    def __init__(self, plan: ProjectPlan) -> None:
+    def __init__(self, plan: ProjectPlan, settled: Settled | None) -> None:
         self.pending, self.wanted = len(plan.fetch), plan.wanted
         self.publication = Publication(
-            plan.project, plan.status, plan.facts, dict(plan.keep), list(plan.fresh), published=plan.published
+            project=plan.project,
+            status=plan.status,
+            facts=plan.facts,
+            held=dict(plan.keep),
+            fresh=list(plan.fresh),
+            published=plan.published,
+            settled=settled,
         )
 
 
@@ -90,25 +95,30 @@ class _Run:
         self._store, self._state = store, state
         self._reporter, self._report = reporter, report
         self._index = Index(client, config.index_url)
+        self._visitor = Visitor(self._index, store, state, config.policy)
         self._fetcher = Fetcher(client, store, config.fetch, reporter, self._warn)
         self._publisher = Publisher(store, state)
         self._jobs: asyncio.Queue[FileJob | None] = asyncio.Queue(config.jobs * QUEUE_PER_WORKER)
         self._ready: asyncio.Queue[Publication | None] = asyncio.Queue()
         self._open: dict[NormalizedName, _Project] = {}
+        self._unchanged: list[NormalizedName] = []
         self._stopping = False
 
     async def run(self) -> None:
         """Run to the end, or to the signal or failure that ends it; publish what is complete either way."""
         self._tell_inputs()
-        wants = demands(self._parsed.wanted, self._parsed.constraints)
+        config, parsed = self._config, self._parsed
+        wants = demands(parsed.wanted, parsed.constraints)
         self._reporter.projects(len(wants))
+        agenda = Agenda(Demand.of(self._index.shown, config.policy, wants), self._store, self._state)
         try:
             async with asyncio.TaskGroup() as group:
                 group.create_task(self._publish())
-                transfer = group.create_task(self._transfer(wants))
+                transfer = group.create_task(self._transfer(agenda, len(wants)))
                 with self._signals(transfer):
                     await asyncio.wait([transfer])
                 for project in self._open.values():
+                    project.publication.settled = None
                     self._ready.put_nowait(project.publication)
                 self._ready.put_nowait(None)
         except* DestinationError as failures:
@@ -140,51 +150,62 @@ class _Run:
             for number in caught:
                 loop.remove_signal_handler(number)
 
-    async def _transfer(self, wants: dict[NormalizedName, tuple[Wanted, ...]]) -> None:
+    async def _transfer(self, agenda: Agenda, projects: int) -> None:
         """Read pages and fetch files until all is done; a destination that fails ends it early."""
-        todo = iter(wants.items())
         try:
             async with asyncio.TaskGroup() as group:
                 for _ in range(self._config.jobs):
                     group.create_task(self._work())
-                readers = [group.create_task(self._read(todo)) for _ in range(self._config.jobs)]
+                await self._visitor.look_out(projects)
+                readers = [group.create_task(self._read(agenda)) for _ in range(self._config.jobs)]
                 await asyncio.gather(*readers)
                 for _ in range(self._config.jobs):
                     await self._jobs.put(None)
+            self._visitor.confirm(self._unchanged)
         except* DestinationError as failures:
             self._fail(Problem.of(_first(failures)))
         finally:
-            self._report.not_started += [name for name, _ in todo]
+            self._report.not_started += agenda.rest()
 
-    async def _read(self, todo: Iterator[tuple[NormalizedName, tuple[Wanted, ...]]]) -> None:
-        while not self._stopping and (item := next(todo, None)) is not None:
-            project, wants = item
+    async def _read(self, agenda: Agenda) -> None:
+        while not self._stopping and (item := await agenda.next()) is not None:
+            demand, known = item
             try:
-                await self._start(project, wants)
+                await self._start(demand, known)
             except DestinationError:
                 raise
             except AiomirrorError as error:
-                self._fail(Problem.of(error, project))
+                self._fail(Problem.of(error, demand.project))
 
-    async def _start(self, project: NormalizedName, wants: Sequence[Wanted]) -> None:
-        """Read, select and plan one project, and queue its jobs."""
-        page = await self._index.page(project)
+    async def _start(self, demand: Demand, known: Remembered | None) -> None:
+        """Look at one project, and queue what there is to do."""
+        visit = await self._visitor.visit(demand, known)
+        if visit is None:
+            assert known is not None
+            self._tell_unchanged(known)
+            return
+        page, plan = visit.page, visit.plan
         for warning in page.warnings:
-            self._warn(f"{project}: {warning}")
-        selection = select(page, wants, self._config.policy)
-        self._tell_selection(page, selection)
-        upstream = {file.filename: file for file in page.files}
-        held = await holdings(self._store, self._state, project, upstream)
+            self._warn(f"{page.project}: {warning}")
+        self._tell_selection(page, visit.selection)
         if page.status.marker == "quarantined":
-            await self._tell_withheld(project)
-        plan = plan_project(page, selection.chosen, held)
+            await self._tell_withheld(page.project)
         for problem in plan.problems:
-            self._fail(Problem.of(problem, project, problem.filename))
+            self._fail(Problem.of(problem, page.project, problem.filename))
         self._reporter.planned(plan)
         if self._config.dry_run:
             self._tell_plan(plan)
         else:
-            await self._queue(plan)
+            clean = not visit.selection.unsatisfied and not plan.problems
+            await self._queue(plan, visit.settled if clean else None)
+
+    def _tell_unchanged(self, known: Remembered) -> None:
+        assert known.settled is not None
+        self._unchanged.append(known.project)
+        self._reporter.unchanged(known.project)
+        self._report.left_out(known.project, known.settled.left_out)
+        for name in known.settled.wanted:
+            self._report.add(_held(known.project, known.records[name]))
 
     def _tell_selection(self, page: ProjectPage, selection: Selection) -> None:
         self._report.left_out(page.project, Counter(str(reason) for reason in selection.left_out.values()))
@@ -200,7 +221,7 @@ class _Run:
 
     def _tell_plan(self, plan: ProjectPlan) -> None:
         for name in plan.wanted & plan.keep.keys():
-            self._report.add(_held(plan, name))
+            self._report.add(_held(plan.project, plan.keep[name].record))
         for job in plan.fetch:
             if job.held is None:
                 file = job.file
@@ -214,11 +235,11 @@ class _Run:
                     )
                 )
 
-    async def _queue(self, plan: ProjectPlan) -> None:
+    async def _queue(self, plan: ProjectPlan, settled: Settled | None) -> None:
         again = {job.file.filename for job in plan.fetch}
         for name in plan.wanted & plan.keep.keys() - again:
-            self._report.add(_held(plan, name))
-        project = _Project(plan)
+            self._report.add(_held(plan.project, plan.keep[name].record))
+        project = _Project(plan, settled)
         if not plan.fetch:
             self._ready.put_nowait(project.publication)
             return
@@ -238,6 +259,8 @@ class _Run:
             self._fail(fetched.problem)
         if fetched.held is not None:
             project.publication.add(fetched.held)
+        else:
+            project.publication.settled = None  # the next run has to look again
         project.pending -= 1
         if not project.pending:
             self._ready.put_nowait(self._open.pop(job.project).publication)
@@ -267,9 +290,8 @@ class _Run:
         self._reporter.warned(text)
 
 
-def _held(plan: ProjectPlan, name: str) -> Outcome:
-    record = plan.keep[name].record
-    return Outcome(plan.project, name, Status.HELD, record.stat.size, sha256=record.sha256)
+def _held(project: NormalizedName, record: FileRecord) -> Outcome:
+    return Outcome(project, record.filename, Status.HELD, record.stat.size, sha256=record.sha256)
 
 
 def _first(failures: BaseExceptionGroup[DestinationError]) -> DestinationError:

@@ -136,7 +136,7 @@ class Mirror:
         for form, content_type in PAGES.items():
             root = self.dest / form
             if root.is_file():
-                names = read_root(root.read_bytes(), content_type, OURS)
+                names = tuple(read_root(root.read_bytes(), content_type, OURS))
                 assert list(names) == sorted(folders)
         for project in folders:
             self._check_project(project)

@@ -13,11 +13,11 @@ import zlib
 from typing import TYPE_CHECKING
 
 import pytest
-from builders import make_metadata, make_sdist, make_wheel, make_zip_sdist, zip_bytes
 from hypothesis import given, settings, strategies as st
 
 from aiomirror.distributions import core_metadata, requires_python, sdist_metadata, wheel_metadata
 from aiomirror.distributions.values import MEMBER_CAP
+from builders import make_metadata, make_sdist, make_wheel, make_zip_sdist, zip_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -23,7 +23,7 @@ LAYERS = (
     {"http", "store", "state", "progress"},
     {"display", "table"},
     {"index", "holdings", "fetch"},
-    {"publish"},
+    {"publish", "visit"},
     {"sync", "rebuild"},
     {"cli"},
     {"__main__"},

@@ -61,9 +61,9 @@ def tell(reporter: Reporter) -> None:
         (
             0,
             [
-                "fetched foo-1.tar.gz (1.0 kB)",
                 "warning: odd \\x1b[31m thing",
                 "error: foo: foo-2.tar.gz: gone",
+                "foo: 1 file fetched (1.0 kB)",
             ],
         ),
         (
@@ -73,6 +73,7 @@ def tell(reporter: Reporter) -> None:
                 "fetched foo-1.tar.gz (1.0 kB)",
                 "warning: odd \\x1b[31m thing",
                 "error: foo: foo-2.tar.gz: gone",
+                "foo: 1 file fetched (1.0 kB)",
             ],
         ),
     ],
@@ -92,6 +93,7 @@ def test_json_lines() -> None:
         {"level": "info", "message": "fetched foo-1.tar.gz (1.0 kB)", "project": "foo"},
         {"level": "warning", "message": "odd \x1b[31m thing"},
         {"level": "error", "message": "foo: foo-2.tar.gz: gone", "project": "foo", "file": "foo-2.tar.gz"},
+        {"level": "info", "message": "foo: 1 file fetched (1.0 kB)", "project": "foo"},
     ]
     assert lines[-1]["level"] == "info"
     assert stream.getvalue().isascii()
@@ -215,7 +217,13 @@ def test_nothing_printable_is_changed_and_nothing_else_is_left() -> None:
 
 
 def test_the_summary_of_everything() -> None:
-    report = Report(seconds=12.34, signal=2, not_started=[FOO], not_mirrored=[("x", "y", "z")] * 2)
+    report = Report(
+        index="https://index.example/",
+        seconds=12.34,
+        signal=2,
+        not_started=[FOO],
+        not_mirrored=[("x", "y", "z")] * 2,
+    )
     report.add(Outcome(FOO, "a", Status.FETCHED, 10, 10))
     report.add(Outcome(FOO, "b", Status.SKIPPED))
     report.problems += [Problem("x", 1)] * 2

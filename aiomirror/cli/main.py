@@ -14,10 +14,8 @@ from aiomirror.cli import arguments
 from aiomirror.config import Config
 from aiomirror.errors import AiomirrorError, ConfigError, DestinationError
 from aiomirror.progress import JsonLines, Lines, Silent, summary
-from aiomirror.rebuild import rebuild
 from aiomirror.report import INTERRUPTED, Problem
 from aiomirror.requirements import gather, is_file_argument
-from aiomirror.sync import sync
 from aiomirror.table import plan_table
 
 if TYPE_CHECKING:
@@ -114,12 +112,16 @@ def _sync(args: Namespace) -> Report:
         raise ConfigError(
             "name at least one requirement or requirements file (aiomirror --help has examples)"
         )
+    from aiomirror.sync import sync  # noqa: PLC0415 (aiohttp takes its time, and --help needs none of it)
+
     parsed = gather(specs, files, args.constraints, _read, os.environ)
     config = Config.build(args, parsed.options)
     return _in_loop(args, lambda reporter: sync(config, parsed, reporter))
 
 
 def _index(args: Namespace) -> Report:
+    from aiomirror.rebuild import rebuild  # noqa: PLC0415 (as above)
+
     return _in_loop(args, lambda reporter: rebuild(args.dest, reporter))
 
 

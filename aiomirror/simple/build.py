@@ -78,7 +78,14 @@ class PageBuilder:
             self._skip(name, "listed before, and differently")
         return None
 
-    def page(self, *, versions: tuple[str, ...], status: ProjectStatus, api_version: str) -> ProjectPage:
+    def page(
+        self,
+        *,
+        versions: tuple[str, ...],
+        status: ProjectStatus,
+        api_version: str,
+        last_serial: int | None = None,
+    ) -> ProjectPage:
         """Return the page with all files that were taken, in the order in which they were listed."""
         return ProjectPage(
             project=self._project,
@@ -86,6 +93,7 @@ class PageBuilder:
             versions=versions,
             status=status,
             api_version=api_version,
+            last_serial=last_serial,
             warnings=self._notes.lines(),
         )
 

@@ -20,6 +20,8 @@ from aiomirror.simple.read_json import read_json_page, read_json_root
 from aiomirror.simple.values import HTML_TYPE, JSON_TYPE
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from packaging.utils import NormalizedName
 
     from aiomirror.simple.values import ProjectPage
@@ -43,20 +45,25 @@ def read_page(body: bytes, content_type: str | None, url: str, project: Normaliz
     raise _unsupported(content_type, url)
 
 
-def read_root(body: bytes, content_type: str | None, url: str) -> tuple[NormalizedName, ...]:
-    """Read the names of all projects of an index: normalised, each once, in the order listed.
+def read_root(body: bytes, content_type: str | None, url: str) -> dict[NormalizedName, int | None]:
+    """Read the projects of an index: normalised names in the order listed, with the serials that it has.
 
     What is no valid name is dropped (C-ROOT-2).  Raises ContentTypeError, ApiVersionError or
     MalformedPageError.
     """
     media_type, charset = parse_content_type(content_type)
+    listed: Iterable[tuple[str, int | None]]
     if media_type == JSON_TYPE:
-        names = read_json_root(body, url)
+        listed = read_json_root(body, url)
     elif media_type in _HTML_TYPES:
-        names = read_html_root(body, charset, url)
+        listed = ((name, None) for name in read_html_root(body, charset, url))
     else:
         raise _unsupported(content_type, url)
-    return tuple(dict.fromkeys(canonicalize_name(name) for name in names if _VALID_NAME.fullmatch(name)))
+    projects: dict[NormalizedName, int | None] = {}
+    for name, serial in listed:
+        if _VALID_NAME.fullmatch(name):
+            projects.setdefault(canonicalize_name(name), serial)
+    return projects
 
 
 def _unsupported(content_type: str | None, url: str) -> ContentTypeError:

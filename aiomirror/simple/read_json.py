@@ -28,6 +28,9 @@ if TYPE_CHECKING:
 
     from aiomirror.simple.values import ProjectPage
 
+LAST_SERIAL = "_last-serial"
+"""Private to some indexes: a number that grows with each change of a project."""
+
 T = TypeVar("T")
 StructT = TypeVar("StructT", bound=msgspec.Struct)
 
@@ -41,6 +44,7 @@ class _Status(msgspec.Struct):
 class _Meta(msgspec.Struct, rename="kebab"):
     api_version: str | int | float | None = None
     project_status: _Status | str | None = None  # an example of the specification has it here (C-STAT-4)
+    last_serial: int | None = msgspec.field(default=None, name=LAST_SERIAL)
 
 
 class _Page(msgspec.Struct, rename="kebab"):
@@ -53,6 +57,7 @@ class _Page(msgspec.Struct, rename="kebab"):
 
 class _Project(msgspec.Struct):
     name: str | None = None
+    last_serial: int | None = msgspec.field(default=None, name=LAST_SERIAL)
 
 
 class _Root(msgspec.Struct):
@@ -81,14 +86,15 @@ def read_json_page(body: bytes, url: str, project: NormalizedName) -> ProjectPag
         versions=tuple(page.versions or ()),
         status=_status(page.project_status) or _status(meta.project_status) or ProjectStatus(),
         api_version=api_version,
+        last_serial=meta.last_serial,
     )
 
 
-def read_json_root(body: bytes, url: str) -> list[str]:
-    """Return the names as listed; raises ApiVersionError or MalformedPageError."""
+def read_json_root(body: bytes, url: str) -> list[tuple[str, int | None]]:
+    """Return the names as listed, with their serials; raises ApiVersionError or MalformedPageError."""
     root = _decode(_ROOT, body, url) or _lenient_root(_load(body, url), url)
     check_api_version(root.meta and root.meta.api_version, url)
-    return [project.name for project in root.projects if project.name]
+    return [(project.name, project.last_serial) for project in root.projects if project.name]
 
 
 def _check_name(name: str | None, url: str, project: NormalizedName, notes: Notes) -> None:

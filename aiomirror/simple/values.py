@@ -54,6 +54,8 @@ class ProjectPage(msgspec.Struct, frozen=True, kw_only=True):
     """As listed (API 1.1 and later, JSON only); may name versions without files."""
     status: ProjectStatus = ProjectStatus()
     api_version: str = "1.0"
+    last_serial: int | None = None
+    """A count of the project's changes, where the index keeps one (not of the specification)."""
     warnings: tuple[str, ...] = ()
     """What was odd and passed over, a line each."""
 

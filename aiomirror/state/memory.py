@@ -98,6 +98,12 @@ class State:
         with self._changing() as connection:
             connection.execute(f"UPDATE settled SET root = ? {_OF}", (root, json.dumps(projects)))  # noqa: S608 (as above)
 
+    def serials(self) -> int:
+        """Of how many settled projects a serial is known."""
+        with self._using() as connection:
+            count: int = connection.execute("SELECT count(serial) FROM settled").fetchone()[0]
+        return count
+
     def root(self, url: str) -> Root | None:
         """What was seen of the root index at ``url``."""
         with self._using() as connection:

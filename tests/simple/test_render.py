@@ -422,8 +422,8 @@ def test_root_lists_every_project_once_sorted_with_a_slash() -> None:
 
 def test_root_reads_back() -> None:
     projects = (canonicalize_name("foo"), canonicalize_name("six"))
-    assert read_root(render_root_json(projects), JSON_TYPE, URL) == projects
-    assert read_root(render_root_html(projects), HTML_TYPE, URL) == projects
+    assert tuple(read_root(render_root_json(projects), JSON_TYPE, URL)) == projects
+    assert tuple(read_root(render_root_html(projects), HTML_TYPE, URL)) == projects
 
 
 def test_root_may_be_empty() -> None:

@@ -1,0 +1,175 @@
+"""One project looked at: what is known of it, upstream's page, and what follows from the two.
+
+The order of looking is the cheapest first.  A project that an earlier run settled, whose files and pages are
+as that run left them, and of which the same is asked, is asked of upstream only whether its page has changed;
+not even that where upstream's root index has a serial for each project, and asking it once costs less.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections import Counter, deque
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from aiomirror.errors import UpstreamError
+from aiomirror.holdings import holdings
+from aiomirror.plan import Settled, plan_project
+from aiomirror.selection import select
+from aiomirror.state import Root
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from packaging.utils import NormalizedName
+
+    from aiomirror.index import Index
+    from aiomirror.plan import ProjectPlan, Remembered
+    from aiomirror.requirements.values import Wanted
+    from aiomirror.selection import Policy, Selection
+    from aiomirror.simple.values import ProjectPage
+    from aiomirror.state import State
+    from aiomirror.store import Store
+
+CHUNK = 256
+"""Projects that are looked up at once: a hop and a query cost more than what they do for one project."""
+FEW = 16
+"""With fewer serials than this the root index is not worth a request."""
+PAGE_COST = 1000
+"""Bytes of root index that asking for one page less is worth: about what a conditional request costs."""
+
+
+@dataclass(frozen=True, slots=True)
+class Demand:
+    """What is asked of one project; ``digest`` tells it from what was asked another time."""
+
+    project: NormalizedName
+    wants: tuple[Wanted, ...]
+    digest: str
+
+    @classmethod
+    def of(
+        cls, index_url: str, policy: Policy, wants: Mapping[NormalizedName, tuple[Wanted, ...]]
+    ) -> list[Demand]:
+        """The demands of a run; ``index_url`` without credentials, which change nothing of what is asked."""
+        common = hashlib.sha256(f"{index_url} {policy}".encode())
+        demands = []
+        for project, asked in wants.items():
+            digest = common.copy()
+            for want in asked:
+                digest.update(f"{want.text} {want.specifier} {sorted(want.hashes)}".encode())
+            demands.append(cls(project, asked, digest.hexdigest()))
+        return demands
+
+
+@dataclass(frozen=True, slots=True)
+class Visit:
+    """A project that was looked at, and what to do; ``settled`` is what to remember once that is done."""
+
+    page: ProjectPage
+    selection: Selection
+    plan: ProjectPlan
+    settled: Settled
+
+
+class Agenda:
+    """The projects of a run in their order, each with what is known of it when nothing there has changed."""
+
+    def __init__(self, demands: Iterable[Demand], store: Store, state: State) -> None:
+        self._store, self._state = store, state
+        self._todo = deque(demands)
+        self._looked: deque[tuple[Demand, Remembered | None]] = deque()
+        self._looking = asyncio.Lock()
+
+    async def next(self) -> tuple[Demand, Remembered | None] | None:
+        """The next project; None when there is none."""
+        if not self._looked:
+            async with self._looking:
+                if not self._looked and self._todo:
+                    await self._look()
+        return self._looked.popleft() if self._looked else None
+
+    def rest(self) -> list[NormalizedName]:
+        """The projects that nobody has asked for yet."""
+        return [demand.project for demand, _ in self._looked] + [demand.project for demand in self._todo]
+
+    async def _look(self) -> None:
+        chunk = [self._todo[place] for place in range(min(CHUNK, len(self._todo)))]
+        known = self._state.recall([demand.project for demand in chunk])
+        same = [
+            known[demand.project]
+            for demand in chunk
+            if (settled := known[demand.project].settled) and settled.demand == demand.digest
+        ]
+        intact = await self._store.intact(same) if same else set()
+        for demand in chunk:
+            self._looked.append((demand, known[demand.project] if demand.project in intact else None))
+            self._todo.popleft()
+
+
+class Visitor:
+    """Looks at projects; asks upstream and the disk, changes neither."""
+
+    def __init__(self, index: Index, store: Store, state: State, policy: Policy) -> None:
+        self._index, self._store, self._state, self._policy = index, store, state, policy
+        self._root: str | None = None
+        self._serials: Mapping[NormalizedName, int | None] = {}
+
+    async def look_out(self, projects: int) -> None:
+        """Ask the root index for the serials of all projects, where that is worth its while."""
+        if min(projects, self._state.serials()) < FEW:
+            return
+        seen = self._state.root(self._index.shown)
+        if seen is not None and seen.length > projects * PAGE_COST:
+            return
+        try:
+            read = await self._index.root(seen.etag if seen else None, projects * PAGE_COST)
+        except UpstreamError:
+            return  # then each page is asked for, and says itself what is wrong with upstream
+        self._root = read.etag
+        if read.serials is not None:
+            self._serials = read.serials
+            self._state.save_root(self._index.shown, Root(read.etag, read.length))
+
+    def confirm(self, projects: Sequence[NormalizedName]) -> None:
+        """Note that what is known of these projects holds for the root index that was read."""
+        if self._root is not None and self._serials:
+            self._state.confirm(projects, self._root)
+
+    def is_unchanged(self, known: Remembered) -> bool:
+        """Whether the root index says that the project's page is the one it was settled with."""
+        settled = known.settled
+        if settled is None or settled.serial is None:
+            return False
+        if self._serials:
+            return self._serials.get(known.project) == settled.serial
+        return self._root is not None and settled.root == self._root
+
+    async def visit(self, demand: Demand, known: Remembered | None) -> Visit | None:
+        """What to do about a project; None when nothing is.
+
+        Raises:
+            UnknownProjectError: upstream has no such project.
+            UpstreamError: its page cannot be read.
+        """
+        if known is not None and self.is_unchanged(known):
+            return None
+        read = await self._index.page(demand.project, known.settled if known else None)
+        if read is None:
+            return None
+        selection = select(read.page, demand.wants, self._policy)
+        upstream = {file.filename: file for file in read.page.files}
+        held = await holdings(self._store, self._state, demand.project, upstream)
+        plan = plan_project(read.page, selection.chosen, held)
+        settled = Settled(
+            demand=demand.digest,
+            digest=read.digest,
+            etag=read.validators.etag,
+            last_modified=read.validators.last_modified,
+            serial=read.serial,
+            root=self._root if self._serials.get(demand.project, -1) == read.serial else None,
+            wanted=tuple(sorted(plan.wanted)),
+            left_out=Counter(str(reason) for reason in selection.left_out.values()),
+        )
+        return Visit(read.page, selection, plan, settled)
