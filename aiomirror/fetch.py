@@ -95,14 +95,16 @@ class Fetcher:
         sink = _Counted(partial, job, self._reporter)
         try:
             self._vouch(job)
-            record = await self._transfer(job, partial, sink)
+            record, metadata = await self._transfer(job, partial, sink)
         except DestinationError:
             raise
         except AiomirrorError as error:
             return self._not_taken(job, error, sink.total)
         finally:
             await partial.discard()
-        held = HeldFile(record, {**job.file.hashes, "sha256": record.sha256}, await self._metadata(job))
+        if metadata is None:
+            metadata = await self._upstreams_metadata(job)
+        held = HeldFile(record, {**job.file.hashes, "sha256": record.sha256}, metadata)
         return Fetched(_outcome(job, Status.FETCHED, record, sink.total), held)
 
     def _vouch(self, job: FileJob) -> None:
@@ -128,29 +130,39 @@ class Fetcher:
         problem = Problem.of(error, job.project, job.file.filename)
         return Fetched(_outcome(job, Status.FAILED, received=received, why=problem.message), problem=problem)
 
-    async def _transfer(self, job: FileJob, partial: Partial, sink: _Counted) -> FileRecord:
+    async def _transfer(
+        self, job: FileJob, partial: Partial, sink: _Counted
+    ) -> tuple[FileRecord, FileRecord | None]:
+        """The file, and of a wheel its own metadata where that is what upstream announces."""
         cap = job.file.size if job.file.size is not None else self._policy.max_file_size or UNLISTED_CAP
         transfer = self._client.transfer(job.file.url, sink, cap=cap)
 
-        async def attempt() -> FileRecord:
+        async def attempt() -> tuple[FileRecord, FileRecord | None]:
             await transfer.attempt()
-            return await partial.commit()
+            if job.file.filename.endswith(".whl"):
+                return await partial.commit_with_metadata(job.file.core_metadata or {})
+            return await partial.commit(), None
 
         return await self._client.retrying(attempt)
 
     async def _metadata(self, job: FileJob) -> FileRecord | None:
-        """Put the core metadata beside the file: the wheel's own where it is what upstream announces.
+        """Put the core metadata beside a file that is held: the wheel's own where it is what is announced.
 
         PEP 658 has the sibling byte for byte the METADATA of the wheel, which is here and verified, so one
         request is saved; only a wheel that cannot be read, or says something else, makes upstream be asked.
-        Where upstream has not got what it announces, the wheel is right: its digest was.
         """
-        offered = job.file.core_metadata
-        made = await self._own_metadata(job, offered or {})
-        if made is not None or offered is None:
-            return made
+        made = await self._own_metadata(job, job.file.core_metadata or {})
+        return made if made is not None else await self._upstreams_metadata(job)
+
+    async def _upstreams_metadata(self, job: FileJob) -> FileRecord | None:
+        """Upstream's sibling of a file whose own metadata is not what is announced; None when nothing is.
+
+        Where upstream has not got it either, the wheel is right: its digest was.
+        """
+        if job.file.core_metadata is None:
+            return None
         try:
-            return await self._fetch_metadata(job, offered)
+            return await self._fetch_metadata(job, job.file.core_metadata)
         except DestinationError:
             raise
         except AiomirrorError as error:

@@ -37,6 +37,8 @@ if TYPE_CHECKING:
 
 QUEUE_PER_WORKER = 4
 """Jobs that wait for each worker: enough that none idles, few enough that reading pages stays bounded."""
+BATCH_SECONDS = 1.0
+"""How long projects gather to be published together; what a kill may leave to be looked at again."""
 
 
 async def sync(config: Config, parsed: Parsed, reporter: Reporter) -> Report:
@@ -266,12 +268,14 @@ class _Run:
             self._ready.put_nowait(self._open.pop(job.project).publication)
 
     async def _publish(self) -> None:
-        """Publish what is ready, as much at once as came while the last batch was written."""
+        """Publish what is ready, in batches: each waits for the disk as often as a single project would."""
         ended = False
         while not ended:
             batch = [await self._ready.get()]
-            while not self._ready.empty():
-                batch.append(self._ready.get_nowait())
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(BATCH_SECONDS):
+                    while batch[-1] is not None:
+                        batch.append(await self._ready.get())
             ended = None in batch
             if self._config.dry_run:
                 continue

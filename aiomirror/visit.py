@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from aiomirror.errors import UpstreamError
 from aiomirror.holdings import holdings
-from aiomirror.plan import Settled, plan_project
+from aiomirror.plan import Holdings, Settled, plan_project
 from aiomirror.selection import select
 from aiomirror.state import Root
 
@@ -113,11 +113,13 @@ class Visitor:
 
     def __init__(self, index: Index, store: Store, state: State, policy: Policy) -> None:
         self._index, self._store, self._state, self._policy = index, store, state, policy
+        self._present: frozenset[NormalizedName] = frozenset()
         self._root: str | None = None
         self._serials: Mapping[NormalizedName, int | None] = {}
 
     async def look_out(self, projects: int) -> None:
-        """Ask the root index for the serials of all projects, where that is worth its while."""
+        """See what is here, and ask the root index for the serials of all projects where that is worth it."""
+        self._present = frozenset(await self._store.folders())
         if min(projects, self._state.serials()) < FEW:
             return
         seen = self._state.root(self._index.shown)
@@ -160,7 +162,9 @@ class Visitor:
             return None
         selection = select(read.page, demand.wants, self._policy)
         upstream = {file.filename: file for file in read.page.files}
-        held = await holdings(self._store, self._state, demand.project, upstream)
+        held = Holdings()
+        if demand.project in self._present:
+            held = await holdings(self._store, self._state, demand.project, upstream)
         plan = plan_project(read.page, selection.chosen, held)
         settled = Settled(
             demand=demand.digest,

@@ -84,6 +84,10 @@ class _CountingHops(Hops):
         self.hops += 1
         return await super().run(work, *arguments)
 
+    async def quick(self, work: Callable[..., T], *arguments: object) -> T:
+        self.hops += 1
+        return await super().quick(work, *arguments)
+
 
 @pytest.mark.parametrize(("size", "hops"), [(0, 1), (25_000, 1), (BATCH - 1, 1), (BATCH, 2), (5 * BATCH, 6)])
 async def test_a_file_costs_one_hop_for_each_batch_and_one_to_commit(

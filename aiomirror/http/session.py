@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from aiomirror.http.values import HttpSettings
 
 USER_AGENT = f"aiomirror/{__version__} {platform.python_implementation()}/{platform.python_version()}"
-READ_SIZE = 256 * 1024  # bytes buffered of each answer before the peer is held up
+READ_SIZE = 64 * 1024  # bytes buffered of each answer before the peer is held up
 HEADER_CAP = 16 * 1024  # bytes of a status line, and of each header
 
 

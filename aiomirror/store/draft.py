@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import deque
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from aiomirror.plan import FileRecord
@@ -15,6 +16,9 @@ if TYPE_CHECKING:
     from aiomirror.store.digests import Expectation
     from aiomirror.store.tree import Tree
 
+Parts = Sequence[bytes]
+"""Bytes as they came, in order: joining them would cost as much as hashing them."""
+
 
 class Draft:
     """The bytes of one file on their way to its final name.
@@ -25,11 +29,11 @@ class Draft:
     """
 
     def __init__(self, tree: Tree, project: str, filename: str, expected: Expectation) -> None:
-        self._tree = tree
-        self._project, self._filename, self._expected = project, component(filename), expected
+        self.tree, self.project = tree, project
+        self._filename, self._expected = component(filename), expected
         self._where = tree.where(*tree.parts(project), filename)
         self._busy = threading.Lock()
-        self._queue: deque[bytearray] = deque()
+        self._queue: deque[Parts] = deque()
         self._fault: BaseException | None = None
         self._temporary: Temporary | None = None
         self._touched = False
@@ -41,7 +45,7 @@ class Draft:
         """Whether nothing was queued since the last reset or commit: then nothing of it is on disk."""
         return not self._touched
 
-    def queue(self, batch: bytearray) -> None:
+    def queue(self, batch: Parts) -> None:
         """Hand over a batch; it is written by the next :meth:`drain` or :meth:`commit`."""
         self._touched = True
         self._queue.append(batch)
@@ -56,7 +60,7 @@ class Draft:
                 self._reset(fault)
                 raise
 
-    def commit(self, rest: bytearray) -> FileRecord:
+    def commit(self, rest: Parts) -> FileRecord:
         """Hash and write what is queued and ``rest``, check the whole and give it its name.
 
         SizeMismatchError, DigestMismatchError or DestinationError, and nothing is left of it then.
@@ -82,26 +86,30 @@ class Draft:
             raise self._fault
         while self._queue:
             batch = self._queue.popleft()
-            self._size += len(batch)
-            self._digester.update(batch)
+            self._take(batch)
             self._written().write(batch)
 
     def _written(self) -> Temporary:
         if self._temporary is None:
-            self._temporary = Temporary(self._tree)
+            self._temporary = Temporary(self.tree)
         return self._temporary
 
-    def _check(self, rest: bytearray) -> dict[str, str]:
-        self._digester.update(rest)
+    def _take(self, parts: Parts) -> None:
+        for part in parts:
+            self._size += len(part)
+            self._digester.update(part)
+
+    def _check(self, rest: Parts) -> dict[str, str]:
+        self._take(rest)
         digests = self._digester.digests()
-        self._expected.check(self._project, self._filename, self._size + len(rest), digests)
+        self._expected.check(self.project, self._filename, self._size, digests)
         return digests
 
-    def _publish(self, rest: bytearray, sha256: str) -> FileRecord:
+    def _publish(self, rest: Parts, sha256: str) -> FileRecord:
         temporary = self._written()
         temporary.write(rest)
         stat = temporary.finish()
-        with self._tree.made_folder(self._project) as folder:
+        with self.tree.made_folder(self.project) as folder:
             temporary.settle(self._filename, folder)
         self._temporary = None
         return FileRecord(self._filename, sha256, stat)

@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-import errno
 import hashlib
 import os
-import sys
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from aiomirror.errors import DestinationError
 from aiomirror.plan import FileRecord
+from aiomirror.store import durable
 from aiomirror.store.faults import translated
-from aiomirror.store.names import component, is_component
+from aiomirror.store.names import component
 from aiomirror.store.tree import Temporary, file_stat, regular_file
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from packaging.utils import NormalizedName
 
@@ -32,8 +30,7 @@ _SECOND = 1_000_000_000
 class PageWrite:
     """The pages of one project, or of the root for None: file name → content.
 
-    ``files`` are the project's files that must be durable before any page of the batch is replaced; their
-    ``.metadata`` siblings need not be named.
+    ``files`` are the project's files, siblings too, that must be durable before any page is replaced.
     """
 
     project: NormalizedName | None
@@ -61,66 +58,9 @@ class _Staged:
 
 def publish(tree: Tree, batch: Sequence[PageWrite]) -> list[Published]:
     """Files first, then the pages of projects, then the root's; every page of the batch as it then is."""
-    _make_durable(tree, [write for write in batch if write.files])
+    durable.files(tree, {write.project: write.files for write in batch if write.files})
     written = _replace(tree, [write for write in batch if write.project is not None])
     return written + _replace(tree, [write for write in batch if write.project is None])
-
-
-def _make_durable(tree: Tree, batch: Sequence[PageWrite]) -> None:
-    for write in batch:
-        _each_file(tree, write, _begin_writing)
-    for write in batch:
-        _each_file(tree, write, os.fsync)
-    _sync_folders(tree, {write.project for write in batch})
-
-
-def _each_file(tree: Tree, write: PageWrite, do: Callable[[int], None]) -> None:
-    with tree.folder(write.project) as folder:
-        for filename in write.files:
-            where = tree.where(*tree.parts(write.project), component(filename))
-            with translated(where):
-                if folder is None or not _with_file(filename, folder, do):
-                    raise DestinationError(where, "is missing")
-                if is_component(sibling := f"{filename}.metadata"):
-                    _with_file(sibling, folder, do)
-
-
-def _with_file(name: str, folder: int, do: Callable[[int], None]) -> bool:
-    """Call ``do`` with a descriptor of the file; False when there is no such file."""
-    opened = regular_file(name, folder)
-    if opened is None:
-        return False
-    try:
-        do(opened)
-    finally:
-        os.close(opened)
-    return True
-
-
-def _begin_writing(opened: int) -> None:
-    # Asking Linux to drop a file from its cache makes it begin to write what is not yet written, without
-    # waiting for it.  With all of a group begun before the first is waited for, the group costs about one
-    # commit of the file system's journal instead of one for each file.
-    if sys.platform == "linux":
-        with suppress(OSError):
-            os.posix_fadvise(opened, 0, 0, os.POSIX_FADV_DONTNEED)
-
-
-def _sync_folders(tree: Tree, projects: set[NormalizedName | None]) -> None:
-    # A project's folder may be new in the root.
-    for project in (*projects, None) if projects else ():
-        with tree.folder(project) as folder, translated(tree.where(*tree.parts(project))):
-            if folder is not None:
-                _sync_folder(folder)
-
-
-def _sync_folder(folder: int) -> None:
-    try:
-        os.fsync(folder)
-    except OSError as error:
-        # Some network file systems have no such thing.
-        if error.errno not in {errno.EINVAL, errno.ENOTSUP}:
-            raise
 
 
 def _replace(tree: Tree, batch: Sequence[PageWrite]) -> list[Published]:
@@ -131,12 +71,12 @@ def _replace(tree: Tree, batch: Sequence[PageWrite]) -> list[Published]:
             for name, content in write.pages.items()
         ]
         staged = [page for page in pages if page.temporary is not None]
-        _flush(tree, staged)
+        durable.temporaries(tree, [page.temporary.name for page in staged if page.temporary is not None])
         for page in staged:
             with tree.made_folder(page.project) as folder, translated(_path(tree, page)):
                 assert page.temporary is not None
                 page.temporary.settle(page.record.filename, folder)
-    _sync_folders(tree, {page.project for page in staged})
+    durable.names_in(tree, {project for page in staged for project in (page.project, None)})
     return [Published(page.project, page.record, page.temporary is not None) for page in pages]
 
 
@@ -149,7 +89,7 @@ def _stage(
         if held is not None and held.same:
             return _Staged(project, FileRecord(name, sha256, held.stat), None)
         temporary = stack.enter_context(Temporary(tree))
-        temporary.write(content)
+        temporary.write([content])
         # Servers tell versions of a page by its time in seconds, and its size at best: a page that is
         # replaced twice within a second must not look like the one before.
         stat = temporary.finish(later_than=held.stat.mtime_ns + _SECOND if held else None)
@@ -170,14 +110,6 @@ def _held(name: str, folder: int, content: bytes) -> _Held | None:
         found = os.fstat(opened)
         same = found.st_size == len(content) and page.read(found.st_size + 1) == content
     return _Held(same, file_stat(found))
-
-
-def _flush(tree: Tree, staged: Sequence[_Staged]) -> None:
-    for do in (_begin_writing, os.fsync):
-        for page in staged:
-            with translated(_path(tree, page)):
-                assert page.temporary is not None
-                _with_file(page.temporary.name, tree.partial, do)
 
 
 def _path(tree: Tree, page: _Staged) -> str:

@@ -7,16 +7,20 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Self
 
 from aiomirror.errors import DestinationError
+from aiomirror.store import siblings
 
 if TYPE_CHECKING:
     from types import TracebackType
 
     from aiomirror.plan import FileRecord
+    from aiomirror.simple.values import Digests
     from aiomirror.store.draft import Draft
     from aiomirror.store.hops import Hops
 
 BATCH = 512 * 1024
 """Bytes per hop.  One batch is written while the next is received, so twice this is held at most."""
+QUICK = 64 * 1024
+"""Bytes up to which a file is hashed and written in next to no time."""
 
 
 class Partial:
@@ -28,18 +32,20 @@ class Partial:
 
     def __init__(self, hops: Hops, draft: Draft) -> None:
         self._hops, self._draft = hops, draft
-        self._buffer = bytearray()
+        self._buffer: list[bytes] = []
+        self._buffered = 0
         self._behind: asyncio.Task[None] | None = None
         self.received = 0
 
     async def write(self, data: bytes) -> None:
         """Take the next bytes; DestinationError when the disk refuses these or earlier ones."""
-        self._buffer += data
+        self._buffer.append(data)
+        self._buffered += len(data)
         self.received += len(data)
-        if len(self._buffer) >= BATCH:
+        if self._buffered >= BATCH:
             await self._written_behind()
             self._draft.queue(self._buffer)
-            self._buffer = bytearray()
+            self._buffer, self._buffered = [], 0
             self._behind = asyncio.create_task(self._hops.run(self._draft.drain))
             self._behind.add_done_callback(_observed)
 
@@ -58,8 +64,20 @@ class Partial:
         """
         await self._written_behind()
         rest = self._buffer
+        hop = self._hops.quick if self._buffered <= QUICK else self._hops.run
         self._forget()
-        return await self._hops.run(self._draft.commit, rest)
+        return await hop(self._draft.commit, rest)
+
+    async def commit_with_metadata(self, expected: Digests) -> tuple[FileRecord, FileRecord | None]:
+        """As :meth:`commit`, and in the same hop the core metadata of a wheel is put beside it.
+
+        ``expected`` are digests of it; the second record is None when the wheel has none, or not that one.
+        """
+        await self._written_behind()
+        rest = self._buffer
+        hop = self._hops.quick if self._buffered <= QUICK else self._hops.run
+        self._forget()
+        return await hop(siblings.commit_with_metadata, self._draft, rest, expected)
 
     async def discard(self) -> None:
         """Remove what is on disk of it; nothing after a commit, and it may be called again."""
@@ -71,7 +89,7 @@ class Partial:
             await behind
 
     def _forget(self) -> None:
-        self._buffer = bytearray()
+        self._buffer, self._buffered = [], 0
         self.received = 0
 
     async def __aenter__(self) -> Self:

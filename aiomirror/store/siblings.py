@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+import io
 from typing import TYPE_CHECKING
 
+from aiomirror.distributions import wheel_metadata
 from aiomirror.errors import DigestMismatchError
 from aiomirror.store.digests import Expectation
-from aiomirror.store.draft import Draft
+from aiomirror.store.draft import Draft, Parts
 from aiomirror.store.names import is_component
 from aiomirror.store.reading import extract_metadata, hash_file
 
@@ -31,6 +33,26 @@ def make_metadata(tree: Tree, project: str, filename: str, expected: Digests) ->
         return None
 
 
+def commit_with_metadata(
+    draft: Draft, rest: Parts, expected: Digests
+) -> tuple[FileRecord, FileRecord | None]:
+    """Commit a wheel, and write its METADATA beside it as :func:`make_metadata` does."""
+    # A small wheel is still in memory as a whole: it need not be read back.
+    whole = b"".join(rest) if draft.pristine else None
+    record = draft.commit(rest)
+    tree, project, filename = draft.tree, draft.project, record.filename
+    sibling = f"{filename}.metadata"
+    if whole is None or not is_component(sibling):
+        return record, make_metadata(tree, project, filename, expected)
+    content = wheel_metadata(io.BytesIO(whole), filename)
+    if content is None:
+        return record, None
+    try:
+        return record, write_sibling(tree, project, sibling, content, Expectation(expected))
+    except DigestMismatchError:
+        return record, None
+
+
 def write_sibling(
     tree: Tree, project: str, name: str, content: bytes, expected: Expectation = _ANY
 ) -> FileRecord:
@@ -40,4 +62,4 @@ def write_sibling(
         record, digests = held
         expected.check(project, name, record.stat.size, digests)
         return record
-    return Draft(tree, project, name, expected).commit(bytearray(content))
+    return Draft(tree, project, name, expected).commit([content])

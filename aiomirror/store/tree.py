@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import secrets
 import stat
+import sys
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Self
 
@@ -19,7 +20,7 @@ from aiomirror.store.faults import translated
 from aiomirror.store.names import component, project_name
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
     from types import TracebackType
 
@@ -79,6 +80,20 @@ def regular_file(name: str, within: int) -> int | None:
     return None
 
 
+_AT_ONCE = 1024
+"""Parts that one system call writes: IOV_MAX on Linux and macOS."""
+
+
+def begin_writing(opened: int) -> None:
+    """Let the system begin to put a file on disk, without waiting for it; a later fsync waits the less."""
+    # Asking Linux to drop a file from its cache makes it begin to write what is not yet written.  With all of
+    # a group begun before the first is waited for, the group costs about one commit of the file system's
+    # journal instead of one for each file.
+    if sys.platform == "linux":
+        with suppress(OSError):
+            os.posix_fadvise(opened, 0, 0, os.POSIX_FADV_DONTNEED)
+
+
 class Temporary:
     """A file without a final name: mode 0600, its own name beyond guessing, removed unless it is settled."""
 
@@ -89,17 +104,22 @@ class Temporary:
         self._settled = False
         tree.temporaries.add(self)
 
-    def write(self, data: bytes | bytearray) -> None:
-        """Append ``data``."""
-        rest = memoryview(data)
+    def write(self, parts: Sequence[bytes]) -> None:
+        """Append ``parts``, one after another."""
+        rest = [memoryview(part) for part in reversed(parts)]
         while rest:
-            rest = rest[os.write(self._file, rest) :]
+            written = os.writev(self._file, rest[: -_AT_ONCE - 1 : -1])
+            while rest and written >= len(rest[-1]):
+                written -= len(rest.pop())
+            if written:
+                rest[-1] = rest[-1][written:]
 
     def finish(self, later_than: int | None = None) -> FileStat:
         """Give the file the mode of published ones and close it.
 
         Its modification time becomes at least ``later_than``, in nanoseconds.
         """
+        begin_writing(self._file)
         os.fchmod(self._file, self._tree.file_mode)
         found = os.fstat(self._file)
         if later_than is not None and found.st_mtime_ns < later_than:
@@ -223,7 +243,7 @@ class Tree:
             if not os.access(".", os.W_OK | os.X_OK, dir_fd=self.root):
                 _attempt(self.root)
         with translated(self.where(PRIVATE, _PARTIAL)), Temporary(self) as temporary:
-            temporary.write(b"probe")
+            temporary.write([b"probe"])
 
     @contextmanager
     def folder(self, project: str | None) -> Iterator[int | None]:

@@ -1,0 +1,97 @@
+"""Waiting until things are on disk: one after another, or, where there are many, all at once."""
+
+from __future__ import annotations
+
+import ctypes
+import errno
+import os
+import sys
+from typing import TYPE_CHECKING
+
+from aiomirror.errors import DestinationError
+from aiomirror.store.faults import translated
+from aiomirror.store.names import component
+from aiomirror.store.tree import regular_file
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence, Set as AbstractSet
+
+    from packaging.utils import NormalizedName
+
+    from aiomirror.store.tree import Tree
+
+MANY = 32
+"""From so many files on, the whole file system is written out instead.
+
+Waiting for a file costs four system calls, and the interpreter's lock is fetched back after each of them,
+while the rest of the program wants it, too; one syncfs(2) costs one.
+"""
+
+
+def files(tree: Tree, folders: Mapping[NormalizedName | None, Sequence[str]]) -> None:
+    """Wait until these files, and their names, are on disk; DestinationError when one is missing."""
+    wait_for_each = sum(map(len, folders.values())) < MANY or not _sync_file_system(tree)
+    for project, names in folders.items():
+        with tree.folder(project) as folder, translated(tree.where(*tree.parts(project))):
+            there = frozenset() if folder is None else frozenset(os.listdir(folder))  # noqa: PTH208 (a descriptor)
+            if missing := sorted(set(map(component, names)) - there):
+                raise DestinationError(tree.where(*tree.parts(project), missing[0]), "is missing")
+            if wait_for_each and folder is not None:
+                for name in names:
+                    _wait(tree, project, name, folder)
+    if wait_for_each:
+        names_in(tree, {*folders, None} if folders else set())
+
+
+def temporaries(tree: Tree, names: Sequence[str]) -> None:
+    """Wait until these temporary files are on disk."""
+    if len(names) < MANY or not _sync_file_system(tree):
+        for name in names:
+            _wait(tree, None, name, tree.partial)
+
+
+def names_in(tree: Tree, projects: AbstractSet[NormalizedName | None]) -> None:
+    """Wait until the names of what is in these folders are on disk."""
+    if len(projects) >= MANY and _sync_file_system(tree):
+        return
+    for project in projects:
+        with tree.folder(project) as folder, translated(tree.where(*tree.parts(project))):
+            if folder is not None:
+                _sync_folder(folder)
+
+
+def _wait(tree: Tree, project: NormalizedName | None, name: str, folder: int) -> None:
+    with translated(tree.where(*tree.parts(project), name)):
+        opened = regular_file(name, folder)
+        if opened is None:
+            raise DestinationError(tree.where(*tree.parts(project), name), "is missing")
+        try:
+            os.fsync(opened)
+        finally:
+            os.close(opened)
+
+
+def _sync_folder(folder: int) -> None:
+    try:
+        os.fsync(folder)
+    except OSError as error:
+        # Some network file systems have no such thing.
+        if error.errno not in {errno.EINVAL, errno.ENOTSUP}:
+            raise
+
+
+def _sync_file_system(tree: Tree) -> bool:
+    """Wait until everything on the mirror's file system is on disk; False where the system cannot."""
+    if _syncfs is None:
+        return False
+    with translated(tree.where()):
+        if _syncfs(tree.root) != 0:
+            code = ctypes.get_errno()
+            raise OSError(code, os.strerror(code))
+    return True
+
+
+_syncfs = None
+"""syncfs(2), which Python does not offer; it tells of write errors since Linux 5.8."""
+if sys.platform == "linux":
+    _syncfs = getattr(ctypes.CDLL(None, use_errno=True), "syncfs", None)
