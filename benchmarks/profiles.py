@@ -1,0 +1,81 @@
+"""Where aiomirror's time goes in a case: a flame graph and tables, by py-spy, which must be on the PATH."""
+
+from __future__ import annotations
+
+import shutil
+from collections import Counter
+from typing import TYPE_CHECKING
+
+from benchmarks.tools import Aiomirror, Command
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from benchmarks.tools import Task
+
+RATE = 250
+"""Samples a second: fine enough for a run of one second, coarse enough to take little of it."""
+ROWS = 25
+
+
+def lacks() -> str:
+    """Why nothing can be profiled; empty when it can."""
+    return "" if shutil.which("py-spy") else "py-spy is not on the PATH; pip install py-spy"
+
+
+class Recorded(Aiomirror):
+    """aiomirror under the sampler: a ``flamegraph``, or ``raw`` stacks for :func:`tables`.
+
+    Only the thread that holds the interpreter's lock is sampled.  Threads in system calls are not: the
+    sampler cannot tell those that work from those that wait.
+    """
+
+    def __init__(self, kind: str, output: Path) -> None:
+        self._kind, self._output = kind, output
+
+    def command(self, task: Task) -> Command:
+        """The sampler, and what it runs."""
+        plain = super().command(task)
+        sampler = (
+            shutil.which("py-spy") or "py-spy", "record", "--rate", str(RATE), "--format", self._kind,
+            "--threads", "--gil", "--output", str(self._output), "--",
+        )  # fmt: skip
+        return Command((*sampler, *plain.arguments), plain.more)
+
+
+def tables(raw: Path) -> str:
+    """Functions by samples of their own, and with what they call, as Markdown."""
+    own: Counter[str] = Counter()
+    cumulative: Counter[str] = Counter()
+    threads: Counter[str] = Counter()
+    total = 0
+    for line in raw.read_text().splitlines():
+        stack, _, count = line.rpartition(" ")
+        thread, *frames = [frame.strip() for frame in stack.split(";")]
+        functions = [_function(frame) for frame in frames] or ["?"]
+        total += int(count)
+        threads[_thread(thread)] += int(count)
+        own[functions[-1]] += int(count)
+        for function in set(functions):
+            cumulative[function] += int(count)
+    parts = [f"{total / RATE:.2f} s of samples."]
+    for title, counts in {"threads": threads, "own time": own, "cumulative time": cumulative}.items():
+        parts.append(_table(title, counts.most_common(ROWS), total))
+    return "\n\n".join(parts)
+
+
+def _thread(frame: str) -> str:
+    """The loop's thread, or the store's, together."""
+    return "store" if "aiomirror-store" in frame else frame.partition("): ")[2] or frame
+
+
+def _function(frame: str) -> str:
+    """A frame without its line: ``name (file:line)`` becomes ``name (file)``."""
+    return f"{frame.rpartition(':')[0]})" if ":" in frame else frame
+
+
+def _table(title: str, rows: Sequence[tuple[str, int]], total: int) -> str:
+    lines = [f"| {title} | share | seconds |", "|---|---:|---:|"]
+    lines += [f"| {name} | {count / total:.1%} | {count / RATE:.2f} |" for name, count in rows]
+    return "\n".join(lines)

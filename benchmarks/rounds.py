@@ -1,0 +1,145 @@
+"""Interleaved rounds, A B C A B C …, of one case: every contender meets the same machine."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+import time
+from contextlib import ExitStack
+from dataclasses import asdict, dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+from benchmarks.cases import Kind
+from benchmarks.corpus import Corpus
+from benchmarks.latency import Delay
+from benchmarks.measure import Run, run, settle, warm
+from benchmarks.tls import Authority
+from benchmarks.tools import Command, Task, Tool, files_below
+from benchmarks.upstream import Upstream
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from pathlib import Path
+
+    from benchmarks.cases import Case
+
+
+MANY_FILES = 1000
+FORGOTTEN_SECONDS = 40
+
+
+@dataclass(slots=True)
+class Line:
+    """One contender's results in a case; with a fault it is marked, and its times are not told."""
+
+    tool: str
+    command: str = ""
+    fault: str = ""
+    runs: list[Run] = field(default_factory=list)
+
+    def as_json(self) -> dict[str, Any]:
+        """What the raw results keep."""
+        return asdict(self)
+
+
+class Rounds:
+    """One case: its corpus, its upstream and its contenders, run in turns."""
+
+    def __init__(
+        self, case: Case, tools: Sequence[Tool], work: Path, *, scale: float, say: Callable[[str], None]
+    ) -> None:
+        self._case, self._tools, self._work, self._say = case, tools, work, say
+        variant = "-changing" if case.kind is Kind.CHANGED else ""
+        if variant:  # what an earlier run changed is not undone but built anew
+            for old in (work / "corpora").glob(f"{case.corpus}-*{variant}"):
+                shutil.rmtree(old)
+        self.corpus = Corpus.open(work, case.corpus, scale * case.times, variant)
+        self._dest = work / "dest" / case.name
+        self._lines = {tool.name: Line(tool.name) for tool in tools}
+        self._launcher: Sequence[str] = ()
+        self._authority: Authority | None = None
+
+    def run(self, rounds: int) -> list[Line]:
+        """All rounds, after one that is not counted: it warms caches, and shows who is complete."""
+        with ExitStack() as stack:
+            upstream = self._upstream(stack)
+            self._remove()
+            stack.callback(self._remove)
+            if self._case.kind is not Kind.FIRST:
+                for tool in self._tools:
+                    self._once(tool, upstream, "kept")
+            for number in range(rounds + 1):
+                if self._case.kind is Kind.CHANGED:
+                    self.corpus.advance()
+                for tool in self._tools:
+                    if not self._lines[tool.name].fault:
+                        self._round(tool, upstream, number)
+        return list(self._lines.values())
+
+    def _remove(self) -> None:
+        """Remove the destinations, when a case is over and never between its runs, and wait a while.
+
+        Removing a large tree slows what runs next threefold: ext4 does not give out the inodes of files that
+        were removed in the last half minute, and looks at every one of them for each file that is made.
+        """
+        large = sum(1 for _ in files_below(self._dest)) > MANY_FILES
+        shutil.rmtree(self._dest, ignore_errors=True)
+        if large:
+            time.sleep(FORGOTTEN_SECONDS)
+
+    def _round(self, tool: Tool, upstream: Upstream, number: int) -> None:
+        place = f"{number}" if self._case.kind is Kind.FIRST else "kept"
+        took = self._once(tool, upstream, place)
+        if number:
+            self._lines[tool.name].runs.append(took)
+        self._say(
+            f"{self._case.name} round {number}: {tool.name}: {took.wall:.2f} s, {took.cpu:.2f} s CPU,"
+            f" {took.memory / 1e6:.0f} MB, {took.requests} requests, {took.connections} connections"
+        )
+
+    def _once(self, tool: Tool, upstream: Upstream, place: str) -> Run:
+        """One run with its check; a fault is noted in the tool's line."""
+        name = tool.name.replace(" ", "-")
+        own = self._work / "tools" / name
+        wanted = self._case.select.of(self.corpus)
+        task = Task(
+            self.corpus, self._case.select, wanted, upstream.url, self._dest / f"{name}-{place}", own,
+            authority=self._authority.root if self._authority else None,
+        )  # fmt: skip
+        own.mkdir(parents=True, exist_ok=True)
+        command: Command = tool.command(task)
+        line = self._lines[tool.name]
+        warm(self._dest, sum(entry.size for entry in wanted) if self._case.kind is Kind.FIRST else 0)
+        took = run(command.arguments, upstream, own, launcher=self._launcher, more=command.more)
+        held = task
+        if self._case.kind is Kind.CHANGED:  # a mirror accumulates: the versions of before are there, too
+            listed = {entry.filename for entry in wanted}
+            there = {path.name for path in files_below(task.dest)} - listed
+            kept = [entry for entry in self.corpus.everything() if entry.filename in there]
+            held = replace(task, wanted=[*wanted, *kept])
+        line.fault = f"exit code {took.exit_code}" if took.exit_code else tool.fault(held, took.requests)
+        shown = ["python" if part == sys.executable else part for part in command.arguments]
+        line.command = line.command or " ".join(shown).replace(str(self._work), "WORK")
+        if line.fault:
+            self._say(f"{self._case.name}: {tool.name}: {line.fault}; see {own / 'output.log'}")
+        settle(files_below(task.dest))
+        return took
+
+    def _upstream(self, stack: ExitStack) -> Upstream:
+        address = "127.0.0.1"
+        server: tuple[str, ...] = ()
+        if self._case.delayed:
+            delay = stack.enter_context(Delay())
+            address, server, self._launcher = delay.address, delay.server, delay.client
+        if self._case.tls:
+            self._authority = Authority.open(self._work, (address,))
+        return stack.enter_context(
+            Upstream(
+                self.corpus.root,
+                self._work / "nginx",
+                address=address,
+                port=8080 if server else None,
+                launcher=server,
+                authority=self._authority,
+            )
+        )
