@@ -120,7 +120,7 @@ class Lines(Silent):
         sizes = self._fetched.pop(project, [])
         if sizes and self._verbosity >= 0:
             self._say(
-                "info", f"{project}: {_counted(len(sizes), 'file')} fetched ({size(sum(sizes))})", project
+                "info", f"{project}: {counted(len(sizes), 'file')} fetched ({size(sum(sizes))})", project
             )
 
     def warned(self, text: str) -> None:
@@ -172,29 +172,28 @@ def size(count: float) -> str:
 
 def summary(report: Report) -> str:
     """One line that says what came of the run."""
+    if report.headline:
+        return report.headline
     counts = {status: report.count(status) for status in Status}
-    parts = [_counted(len(report.projects), "project")]
-    if not report.index:
-        parts.append(f"{_counted(counts[Status.HELD], 'file')} listed")
-        parts.append(f"{_counted(report.pages_written, 'page')} written")
-    elif report.dry_run:
+    parts = [counted(len(report.projects), "project")]
+    if report.dry_run:
         fetch = sum(project.to_fetch for project in report.projects.values())
-        parts.append(f"{_counted(counts[Status.PLANNED], 'file')} to fetch ({size(fetch)})")
+        parts.append(f"{counted(counts[Status.PLANNED], 'file')} to fetch ({size(fetch)})")
     else:
-        parts.append(f"{_counted(counts[Status.FETCHED], 'file')} fetched ({size(report.received)})")
-    if report.index:
-        parts.append(f"{counts[Status.HELD]} already held")
+        parts.append(f"{counted(counts[Status.FETCHED], 'file')} fetched ({size(report.received)})")
+    parts.append(f"{counts[Status.HELD]} already held")
     parts += [f"{counts[status]} {status}" for status in (Status.SKIPPED, Status.FAILED) if counts[status]]
     if report.not_mirrored:
-        parts.append(f"{_counted(len(report.not_mirrored), 'requirement')} not mirrored")
+        parts.append(f"{counted(len(report.not_mirrored), 'requirement')} not mirrored")
     if report.not_started:
-        parts.append(f"{_counted(len(report.not_started), 'project')} not started")
+        parts.append(f"{counted(len(report.not_started), 'project')} not started")
     if report.problems:
-        parts.append(_counted(len(report.problems), "problem"))
+        parts.append(counted(len(report.problems), "problem"))
     if report.signal:
         parts.append(f"ended by {signal.Signals(report.signal).name}")
     return f"{', '.join(parts)} in {report.seconds:.1f} s"
 
 
-def _counted(count: int, what: str) -> str:
+def counted(count: int, what: str) -> str:
+    """A number of things: "1 file", "2 files"."""
     return f"{count} {what}{'' if count == 1 else 's'}"

@@ -5,13 +5,15 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
+from aiomirror.describe import described, sibling
 from aiomirror.errors import DamagedError, FileError
 from aiomirror.holdings import own_page
 from aiomirror.plan import HeldFile
+from aiomirror.progress import counted
 from aiomirror.publish import Publication, Publisher
 from aiomirror.report import Outcome, Problem, Report, Status
 from aiomirror.simple.filenames import FileKind, parse_filename
-from aiomirror.simple.values import ProjectFile, ProjectStatus
+from aiomirror.simple.values import ProjectStatus
 from aiomirror.state import State
 from aiomirror.store import Store
 
@@ -20,8 +22,8 @@ if TYPE_CHECKING:
 
     from packaging.utils import NormalizedName
 
-    from aiomirror.plan import FileRecord
     from aiomirror.progress import Reporter
+    from aiomirror.simple.values import ProjectFile
 
 
 async def rebuild(dest: Path, reporter: Reporter) -> Report:
@@ -49,7 +51,20 @@ async def rebuild(dest: Path, reporter: Reporter) -> Report:
                 report.pages_written += await publisher.publish([publication])
                 reporter.published(project)
     report.seconds = time.monotonic() - started
+    report.headline = _headline(report)
     return report
+
+
+def _headline(report: Report) -> str:
+    """One line that says what came of it."""
+    parts = [
+        counted(len(report.projects), "project"),
+        f"{counted(report.count(Status.HELD), 'file')} listed",
+        f"{counted(report.pages_written, 'page')} written",
+    ]
+    if report.problems:
+        parts.append(counted(len(report.problems), "problem"))
+    return f"{', '.join(parts)} in {report.seconds:.1f} s"
 
 
 class _Rebuilder:
@@ -101,24 +116,9 @@ class _Rebuilder:
                 )
             )
             return None
-        metadata = await self._sibling(project, name, listed)
-        fact = listed or ProjectFile(
-            filename=name,
-            url=name,
-            hashes=hashes,
-            requires_python=await self._store.requires_python(project, name),
-        )
+        metadata = await sibling(self._store, project, name, listed)
+        fact = listed or await described(self._store, project, name, hashes)
         return fact, HeldFile(record, hashes, metadata)
-
-    async def _sibling(
-        self, project: NormalizedName, name: str, listed: ProjectFile | None
-    ) -> FileRecord | None:
-        """The wheel's own metadata; for what has none, the sibling that its page vouches for."""
-        made = await self._store.make_metadata(project, name) if name.endswith(".whl") else None
-        if made is not None or listed is None or not listed.core_metadata:
-            return made
-        found = await self._store.digest(project, f"{name}.metadata")
-        return found if found and found.sha256 == listed.core_metadata.get("sha256") else None
 
     def _fail(self, error: FileError) -> None:
         problem = Problem.of(error, error.project, error.filename)

@@ -93,6 +93,8 @@ class Report:
     pages_written: int = 0
     requests: int = 0
     seconds: float = 0.0
+    headline: str = ""
+    """What came of the run in one line, where that is not the usual one."""
     signal: int = 0
     """The number of the signal that ended the run; 0: none did."""
 

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import signal
-import threading
 import time
 from collections import Counter
 from typing import TYPE_CHECKING
@@ -17,14 +15,13 @@ from aiomirror.index import Index
 from aiomirror.publish import Publication, Publisher
 from aiomirror.report import Outcome, Problem, Report, Status
 from aiomirror.selection import demands
+from aiomirror.signals import ended_by_signals
 from aiomirror.simple.filenames import FileKind, parse_filename
 from aiomirror.state import State
 from aiomirror.store import Store
 from aiomirror.visit import Agenda, Demand, Visitor
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from packaging.utils import NormalizedName
 
     from aiomirror.config import Config
@@ -117,7 +114,7 @@ class _Run:
             async with asyncio.TaskGroup() as group:
                 group.create_task(self._publish())
                 transfer = group.create_task(self._transfer(agenda, len(wants)))
-                with self._signals(transfer):
+                with ended_by_signals(transfer, self._end):
                     await asyncio.wait([transfer])
                 for project in self._open.values():
                     project.publication.settled = None
@@ -133,24 +130,9 @@ class _Run:
             self._warn(f"{one.origin}: {one.text}: not mirrored: {one.why}")
             self._report.not_mirrored.append((one.text, one.origin, one.why))
 
-    @contextlib.contextmanager
-    def _signals(self, transfer: asyncio.Task[None]) -> Iterator[None]:
-        """Let SIGINT and SIGTERM end the transfers, so that what is complete is still published."""
-        loop = asyncio.get_running_loop()
-        caught = [signal.SIGINT, signal.SIGTERM] if _in_main_thread() else []
-
-        def stop(number: int) -> None:
-            self._report.signal = number
-            self._stopping = True
-            transfer.cancel()
-
-        for number in caught:
-            loop.add_signal_handler(number, stop, number)
-        try:
-            yield
-        finally:
-            for number in caught:
-                loop.remove_signal_handler(number)
+    def _end(self, number: int) -> None:
+        self._report.signal = number
+        self._stopping = True
 
     async def _transfer(self, agenda: Agenda, projects: int) -> None:
         """Read pages and fetch files until all is done; a destination that fails ends it early."""
@@ -305,8 +287,3 @@ def _first(failures: BaseExceptionGroup[DestinationError]) -> DestinationError:
         error = error.exceptions[0]
     assert isinstance(error, DestinationError)
     return error
-
-
-def _in_main_thread() -> bool:
-    """Signal handlers can only be set there."""
-    return threading.current_thread() is threading.main_thread()

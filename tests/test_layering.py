@@ -15,16 +15,16 @@ if TYPE_CHECKING:
 
 PACKAGE = Path(aiomirror.__file__).parent
 LAYERS = (
-    {"errors"},
+    {"errors", "signals"},
     {"simple", "requirements", "distributions"},
     {"selection"},
     {"plan"},
     {"report", "config"},
     {"http", "store", "state", "progress"},
     {"display", "table"},
-    {"index", "holdings", "fetch"},
+    {"index", "holdings", "fetch", "describe"},
     {"publish", "visit"},
-    {"sync", "rebuild"},
+    {"sync", "rebuild", "verify"},
     {"cli"},
     {"__main__"},
 )

@@ -22,6 +22,7 @@ examples:
   aiomirror sync numpy --only-binary :all: --latest 3
   aiomirror sync -r requirements.txt --dry-run
   aiomirror index -d /srv/mirror         rebuild every page from what is on disk
+  aiomirror verify -d /srv/mirror        hash every file, compare it with its page
 """
 EXIT_CODES = """\
 exit codes:
@@ -60,6 +61,15 @@ def build() -> argparse.ArgumentParser:
     )
     _dest(index)
     _output(index)
+    verify = verbs.add_parser(
+        "verify",
+        help="compare what the pages list with what is on disk, and repair it",
+        description="Compare what every page lists with what is on disk; with --repair, set it right.",
+        epilog=EXIT_CODES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    _verification(verify)
+    _output(verify)
     return parser
 
 
@@ -85,6 +95,13 @@ def _dest(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
 
 
+def _index_url(group: argparse._ArgumentGroup) -> None:
+    group.add_argument(
+        "-i", "--index", "--index-url", metavar="URL", dest="index_url",
+        help="the upstream index (default: the Python Package Index)",
+    )  # fmt: skip
+
+
 def _inputs(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("what to mirror")
     group.add_argument(
@@ -99,10 +116,7 @@ def _inputs(parser: argparse.ArgumentParser) -> None:
         "-c", "--constraint", action="append", default=[], metavar="FILE", dest="constraints",
         help="a constraints file; repeatable",
     )  # fmt: skip
-    group.add_argument(
-        "-i", "--index", "--index-url", metavar="URL", dest="index_url",
-        help="the upstream index (default: the Python Package Index)",
-    )  # fmt: skip
+    _index_url(group)
     _dest(group)  # type: ignore[arg-type]  # a group adds arguments as a parser does
     group.add_argument(
         "--no-deps", action="store_true",
@@ -153,8 +167,27 @@ def _choice(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def _transfer(parser: argparse.ArgumentParser) -> None:
-    group = parser.add_argument_group("how")
+def _verification(parser: argparse.ArgumentParser) -> None:
+    _dest(parser)
+    parser.add_argument(
+        "--quick", action="store_true",
+        help="hash only files whose size, time or inode is not that of the last run",
+    )  # fmt: skip
+    group = parser.add_argument_group("repair")
+    group.add_argument(
+        "--repair", action="store_true",
+        help="fetch anew what is damaged or missing, and write the pages of what is then right",
+    )  # fmt: skip
+    _index_url(group)
+    _limits(group)
+    # What is chosen has no say here, but a configuration is built of one set of options.
+    parser.set_defaults(
+        all_versions=False, latest=None, pre=False, format_rules=[], legacy_formats=False,
+        max_file_size=None, require_hashes=False, allow_unhashed=False, keep_going=True, dry_run=False,
+    )  # fmt: skip
+
+
+def _limits(group: argparse._ArgumentGroup) -> None:
     group.add_argument(
         "-j", "--jobs", type=int, default=DEFAULTS.jobs, metavar="N",
         help="simultaneous transfers, 1 to 64 (default: %(default)s)",
@@ -171,6 +204,11 @@ def _transfer(parser: argparse.ArgumentParser) -> None:
         "--retries", type=int, default=DEFAULTS.retries, metavar="N",
         help="further attempts after a passing fault (default: %(default)s)",
     )  # fmt: skip
+
+
+def _transfer(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("how")
+    _limits(group)
     group.add_argument(
         "--keep-going", "--ignore-errors", action="store_true",
         help="start further projects after one has failed; the exit code still tells",

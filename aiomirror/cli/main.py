@@ -16,6 +16,7 @@ from aiomirror.errors import AiomirrorError, ConfigError, DestinationError
 from aiomirror.progress import JsonLines, Lines, Silent, summary
 from aiomirror.report import INTERRUPTED, Problem
 from aiomirror.requirements import gather, is_file_argument
+from aiomirror.requirements.values import FileOptions
 from aiomirror.table import plan_table
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from aiomirror.progress import Reporter
     from aiomirror.report import Report
 
-VERBS = ("sync", "index")
+VERBS = ("sync", "index", "verify")
 ARCHIVES = (".whl", ".gz", ".zip", ".bz2", ".xz", ".tar", ".tgz")
 """What the path of a distribution ends with, which is no requirements file."""
 SIGINT_EXIT = INTERRUPTED + 2
@@ -94,7 +95,7 @@ def _with_verb(argv: Sequence[str]) -> list[str]:
 
 
 def _run(args: Namespace) -> int:
-    report = (_sync if args.verb == "sync" else _index)(args)
+    report = {"sync": _sync, "index": _index, "verify": _verify}[args.verb](args)
     if args.report:
         _write_report(report, args.report)
     if not args.quiet and args.report != "-":
@@ -123,6 +124,14 @@ def _index(args: Namespace) -> Report:
     from aiomirror.rebuild import rebuild  # noqa: PLC0415 (as above)
 
     return _in_loop(args, lambda reporter: rebuild(args.dest, reporter))
+
+
+def _verify(args: Namespace) -> Report:
+    from aiomirror.verify import verify  # noqa: PLC0415 (as above)
+
+    # Without repair nobody is asked, and no upstream need be found out.
+    config = Config.build(args, FileOptions()) if args.repair else Config(index_url="", dest=args.dest)
+    return _in_loop(args, lambda reporter: verify(config, reporter, quick=args.quick, repair=args.repair))
 
 
 def _split(arguments: Sequence[str]) -> tuple[list[str], list[str]]:

@@ -10,12 +10,13 @@
     DEST/.aiomirror/state.sqlite                  not touched here
 
 The rooms, upwards: ``faults`` and ``names`` (what the system and the callers may say), ``digests``, ``tree``
-(descriptors, no link followed), ``lock``, then ``draft``, ``reading``, ``siblings`` and ``pages`` (called in
-threads), ``hops`` (the threads), ``partial`` and ``mirror`` (what the program awaits).
+(descriptors, no link followed), ``lock``, then ``draft``, ``reading``, ``inspection``, ``siblings`` and
+``pages`` (called in threads), ``hops`` (the threads), ``partial`` and ``mirror`` (what the program awaits).
 """
 
+from aiomirror.store.inspection import Folder, Hashed
 from aiomirror.store.mirror import Store
 from aiomirror.store.pages import PageWrite, Published
 from aiomirror.store.partial import Partial
 
-__all__ = ["PageWrite", "Partial", "Published", "Store"]
+__all__ = ["Folder", "Hashed", "PageWrite", "Partial", "Published", "Store"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING, Self
 
-from aiomirror.store import draft, pages, reading, siblings
+from aiomirror.store import draft, inspection, pages, reading, siblings
 from aiomirror.store.digests import Expectation
 from aiomirror.store.hops import Hops
 from aiomirror.store.lock import Lock, this_process
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from aiomirror.plan import FileRecord, FileStat, Remembered
     from aiomirror.simple.values import Digests
+    from aiomirror.store.inspection import Folder, Hashed, Tally
     from aiomirror.store.pages import PageWrite, Published
 
 
@@ -98,7 +99,7 @@ class Store:
 
     async def survey(self, project: str) -> Mapping[str, FileStat]:
         """The regular files in a project's folder, pages and siblings too; empty when there is no folder."""
-        return await self._hops.run(reading.survey, self._tree, project)
+        return await self._hops.quick(reading.survey, self._tree, project)
 
     async def digest(self, project: str, filename: str) -> FileRecord | None:
         """Hash what is on disk; None when it is not there or not a regular file."""
@@ -111,9 +112,19 @@ class Store:
         """As :meth:`digest`, with the digests of ``algorithms`` (those that hashlib has) and sha256."""
         return await self._hops.run(reading.hash_file, self._tree, project, filename, algorithms)
 
+    async def inspect(self, project: str | None, pages: Collection[str], cap: int) -> Folder:
+        """Everything in a project's folder, or in the root for None, with the content of its ``pages``."""
+        return await self._hops.run(inspection.inspect, self._tree, project, pages, cap)
+
+    async def hash_files(
+        self, project: str, wanted: Sequence[tuple[str, Collection[str]]], tally: Tally
+    ) -> dict[str, Hashed]:
+        """Hash several files in one hop, each with its algorithms; ``tally`` is called from the thread."""
+        return await self._hops.run(inspection.hash_files, self._tree, project, wanted, tally)
+
     async def read(self, project: str | None, name: str, cap: int) -> bytes | None:
         """A page or a sibling, of the root for None; None when it is not there or over ``cap`` bytes."""
-        return await self._hops.run(reading.read, self._tree, project, name, cap)
+        return await self._hops.quick(reading.read, self._tree, project, name, cap)
 
     async def requires_python(self, project: str, filename: str) -> str | None:
         """The Requires-Python inside a wheel or a source archive, as written; None when there is none."""

@@ -17,7 +17,7 @@ from aiomirror.store.names import component, is_component, is_project
 from aiomirror.store.tree import file_stat, is_regular, open_folder, regular_file
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator
+    from collections.abc import Callable, Collection, Iterator
     from io import FileIO
     from typing import BinaryIO
 
@@ -75,10 +75,21 @@ def _stat(name: str, folder: int) -> FileStat | None:
     return file_stat(found) if stat.S_ISREG(found.st_mode) else None
 
 
+def _untold(_name: str, _count: int) -> None:
+    """The tally of those who keep none."""
+
+
 def hash_file(
-    tree: Tree, project: str, filename: str, algorithms: Collection[str]
+    tree: Tree,
+    project: str,
+    filename: str,
+    algorithms: Collection[str],
+    tally: Callable[[str, int], None] = _untold,
 ) -> tuple[FileRecord, dict[str, str]] | None:
-    """The file's record and its digests; None when there is no such regular file."""
+    """The file's record and its digests; None when there is no such regular file.
+
+    ``tally`` is told of each block; what it raises ends the reading.
+    """
     with _opened(tree, project, filename) as file:
         if file is None:
             return None
@@ -89,6 +100,7 @@ def hash_file(
         view = memoryview(block)
         while count := file.readinto(block):
             digester.update(view[:count])
+            tally(filename, count)
     digests = digester.digests()
     return FileRecord(filename, digests["sha256"], before), digests
 
