@@ -41,6 +41,10 @@ class FileStat:
     inode: int
 
 
+NO_STAT = FileStat(-1, 0, 0)
+"""What no file has: the record of one that was right once, so that its digest is known until it is again."""
+
+
 @dataclass(frozen=True, slots=True)
 class FileRecord:
     """A file that was verified: its bytes had this digest when its ``stat`` was this."""

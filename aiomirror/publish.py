@@ -39,6 +39,8 @@ class Publication:
     facts: Mapping[str, ProjectFile]
     held: dict[str, HeldFile]
     fresh: list[FileRecord] = field(default_factory=list)
+    damaged: list[FileRecord] = field(default_factory=list)
+    """Files that are not listed, since they are not what they once were; their digests stay known."""
     published: bool = False
     """Whether the project has a page already."""
     settled: Settled | None = None
@@ -65,6 +67,7 @@ class Publication:
         """What the next run need not find out again: all that is known of the project's files and pages."""
         records = [held.record for held in self.held.values()]
         records += [held.metadata for held in self.held.values() if held.metadata is not None]
+        records += self.damaged
         return Remembered(
             self.project, {record.filename: record for record in (*records, *pages)}, self.settled
         )

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from aiomirror.describe import described, sibling
 from aiomirror.errors import DamagedError, FileError
 from aiomirror.holdings import own_page
-from aiomirror.plan import HeldFile
+from aiomirror.plan import NO_STAT, FileRecord, HeldFile
 from aiomirror.progress import counted
 from aiomirror.publish import Publication, Publisher
 from aiomirror.report import Outcome, Problem, Report, Status
@@ -39,7 +39,7 @@ async def rebuild(dest: Path, reporter: Reporter) -> Report:
     started = time.monotonic()
     async with Store(dest, create=False) as store:
         with State.open(store.state_path) as state:
-            rebuilder = _Rebuilder(store, reporter, report)
+            rebuilder = _Rebuilder(store, state, reporter, report)
             publisher = Publisher(store, state)
             for warning in state.warnings:
                 report.warnings.append(warning)
@@ -70,21 +70,22 @@ def _headline(report: Report) -> str:
 class _Rebuilder:
     """Describes each project from its folder."""
 
-    def __init__(self, store: Store, reporter: Reporter, report: Report) -> None:
-        self._store, self._reporter, self._report = store, reporter, report
+    def __init__(self, store: Store, state: State, reporter: Reporter, report: Report) -> None:
+        self._store, self._state, self._reporter, self._report = store, state, reporter, report
 
     async def project(self, project: NormalizedName) -> Publication:
         """What the folder holds: every distribution in it that is the project's own, and right."""
         page = await own_page(self._store, project)
         listed = {file.filename: file for file in page.files} if page else {}
         status = page.status if page else ProjectStatus()
+        known = self._state.recall([project])[project].records
         one = Publication(project, status, {}, {}, published=page is not None)
         facts: dict[str, ProjectFile] = {}
         names = await self._store.survey(project)
         for name in sorted(names):
             if not self._is_its_file(project, name):
                 continue
-            found = await self._describe(project, name, listed.get(name))
+            found = await self._describe(one, name, listed.get(name), known.get(name))
             if found is not None:
                 facts[name], held = found
                 one.add(held)
@@ -102,23 +103,22 @@ class _Rebuilder:
         return parsed is not None and parsed.kind is not FileKind.OTHER and parsed.version is not None
 
     async def _describe(
-        self, project: NormalizedName, name: str, listed: ProjectFile | None
+        self, one: Publication, name: str, listed: ProjectFile | None, known: FileRecord | None
     ) -> tuple[ProjectFile, HeldFile] | None:
-        algorithms = {"sha256", *(listed.hashes if listed else ())}
-        hashed = await self._store.hash_file(project, name, algorithms)
+        """The file's entry; None, and a problem, when it is not what the page or the state vouches for."""
+        hashes = listed.hashes if listed else {"sha256": known.sha256} if known else {}
+        hashed = await self._store.hash_file(one.project, name, {"sha256", *hashes})
         if hashed is None:
             return None
-        record, hashes = hashed
-        if listed is not None and listed.hashes != hashes:
-            self._fail(
-                DamagedError(
-                    project, name, f"sha256 is {record.sha256}, not what its page lists; no longer listed"
-                )
-            )
+        record, found = hashed
+        if hashes and hashes != found:
+            one.damaged.append(FileRecord(name, hashes["sha256"], NO_STAT))
+            why = f"sha256 is {record.sha256}, not {hashes['sha256']}; not listed"
+            self._fail(DamagedError(one.project, name, why))
             return None
-        metadata = await sibling(self._store, project, name, listed)
-        fact = listed or await described(self._store, project, name, hashes)
-        return fact, HeldFile(record, hashes, metadata)
+        metadata = await sibling(self._store, one.project, name, listed)
+        fact = listed or await described(self._store, one.project, name, found)
+        return fact, HeldFile(record, found, metadata)
 
     def _fail(self, error: FileError) -> None:
         problem = Problem.of(error, error.project, error.filename)

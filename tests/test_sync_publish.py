@@ -272,7 +272,7 @@ def test_index_keeps_metadata_that_only_upstream_could_give(mirror: Mirror) -> N
 @pytest.mark.parametrize(
     ("damage", "says"),
     [
-        (lambda path: path.write_bytes(b"damaged"), "not what its page lists"),
+        (lambda path: path.write_bytes(b"damaged"), "; not listed"),
         (lambda path: path.unlink(), "listed, and not there"),
     ],
 )
@@ -285,6 +285,26 @@ def test_index_no_longer_lists_a_damaged_file(foo: Mirror, damage: object, says:
     assert foo.listed("foo") == [WHEEL]
     foo.sync("foo")
     assert foo.listed("foo") == [WHEEL, SDIST]
+
+
+def test_index_does_not_take_damage_for_a_new_file_the_second_time(foo: Mirror) -> None:
+    intact = foo.path(SDIST).read_bytes()
+    foo.path(SDIST).write_bytes(b"damaged")
+    first, second = foo.index(code=5), foo.index(code=5)
+    assert first.errors() == second.errors()
+    assert foo.listed("foo") == [WHEEL]
+    foo.path(SDIST).write_bytes(intact)
+    foo.index()
+    assert foo.listed("foo") == [WHEEL, SDIST]
+
+
+def test_index_takes_another_file_once_the_old_one_was_gone(foo: Mirror) -> None:
+    path = foo.path(SDIST)
+    path.unlink()
+    foo.index(code=5)
+    path.write_bytes(make_sdist("foo", "1.0", requires_python=">=3.12"))
+    foo.index()
+    assert foo.entry("foo", SDIST).requires_python == ">=3.12"
 
 
 def test_a_file_of_another_project_in_the_folder_is_named_and_not_listed(foo: Mirror) -> None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from aiomirror.errors import DestinationError
 from aiomirror.holdings import PAGE_CAP, PAGES
-from aiomirror.plan import FileStat, Remembered
+from aiomirror.plan import NO_STAT, Remembered
 from aiomirror.report import Problem, Report
 from aiomirror.signals import ended_by_signals
 from aiomirror.state import State
@@ -33,8 +33,6 @@ if TYPE_CHECKING:
 
 AHEAD = 32
 """Projects that are looked at while the one before them is still hashed; their pages are in memory."""
-NO_STAT = FileStat(-1, 0, 0)
-"""That of no file."""
 CHUNK = 256
 """Projects whose records are read, or saved, at once."""
 
