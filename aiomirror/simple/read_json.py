@@ -29,7 +29,9 @@ if TYPE_CHECKING:
     from aiomirror.simple.values import ProjectPage
 
 LAST_SERIAL = "_last-serial"
-"""Private to some indexes: a number that grows with each change of a project."""
+"""Private to some indexes: a number that grows with each change of a project, as a number or as text."""
+LARGEST_SERIAL = 2**63 - 1
+"""SQLite's largest number."""
 
 T = TypeVar("T")
 StructT = TypeVar("StructT", bound=msgspec.Struct)
@@ -44,7 +46,7 @@ class _Status(msgspec.Struct):
 class _Meta(msgspec.Struct, rename="kebab"):
     api_version: str | int | float | None = None
     project_status: _Status | str | None = None  # an example of the specification has it here (C-STAT-4)
-    last_serial: int | None = msgspec.field(default=None, name=LAST_SERIAL)
+    last_serial: Any = msgspec.field(default=None, name=LAST_SERIAL)
 
 
 class _Page(msgspec.Struct, rename="kebab"):
@@ -57,7 +59,7 @@ class _Page(msgspec.Struct, rename="kebab"):
 
 class _Project(msgspec.Struct):
     name: str | None = None
-    last_serial: int | None = msgspec.field(default=None, name=LAST_SERIAL)
+    last_serial: Any = msgspec.field(default=None, name=LAST_SERIAL)
 
 
 class _Root(msgspec.Struct):
@@ -86,7 +88,7 @@ def read_json_page(body: bytes, url: str, project: NormalizedName) -> ProjectPag
         versions=tuple(page.versions or ()),
         status=_status(page.project_status) or _status(meta.project_status) or ProjectStatus(),
         api_version=api_version,
-        last_serial=meta.last_serial,
+        last_serial=_serial(meta.last_serial),
     )
 
 
@@ -94,7 +96,16 @@ def read_json_root(body: bytes, url: str) -> list[tuple[str, int | None]]:
     """Return the names as listed, with their serials; raises ApiVersionError or MalformedPageError."""
     root = _decode(_ROOT, body, url) or _lenient_root(_load(body, url), url)
     check_api_version(root.meta and root.meta.api_version, url)
-    return [(project.name, project.last_serial) for project in root.projects if project.name]
+    return [(project.name, _serial(project.last_serial)) for project in root.projects if project.name]
+
+
+def _serial(stated: object) -> int | None:
+    """The serial, if it is one; no specification says what it must be, so nothing else is odd about it."""
+    if isinstance(stated, str) and stated.isascii() and stated.isdecimal() and len(stated) < 20:  # noqa: PLR2004
+        stated = int(stated)
+    if isinstance(stated, int) and not isinstance(stated, bool) and 0 <= stated <= LARGEST_SERIAL:
+        return stated
+    return None
 
 
 def _check_name(name: str | None, url: str, project: NormalizedName, notes: Notes) -> None:

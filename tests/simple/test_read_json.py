@@ -435,3 +435,16 @@ def test_any_body_is_a_page_or_a_page_error(body: bytes) -> None:
         read_page(body, JSON_TYPE, URL, SIX)
     with suppress(PageError):
         read_root(body, JSON_TYPE, URL)
+
+
+@pytest.mark.parametrize(
+    ("stated", "serial"),
+    [(7, 7), ("37059094", 37059094), (0, 0), (-1, None), (True, None), (2**63, None), ("9" * 30, None),
+     ("x", None), (None, None), ([1], None), (1.5, None)],
+)  # fmt: skip
+def test_a_serial_is_read_in_any_form_and_never_odd(stated: object, serial: int | None) -> None:
+    meta = {"api-version": "1.1", "_last-serial": stated}
+    page = read_page(json.dumps({"meta": meta, "name": "six", "files": []}).encode(), JSON_TYPE, URL, SIX)
+    assert (page.last_serial, page.warnings) == (serial, ())
+    root = {"meta": meta, "projects": [{"name": "six", "_last-serial": stated}]}
+    assert read_root(json.dumps(root).encode(), JSON_TYPE, URL) == {"six": serial}
