@@ -103,8 +103,8 @@ def _checked_url(url: str, problems: list[str]) -> str:
         if parts.scheme not in {"http", "https"} or not parts.hostname:
             problems.append("the index must be an http or https URL, such as https://index.example/simple/")
         _ = parts.port
-    except ValueError as error:
-        problems.append(f"the index URL cannot be read: {error}")
+    except ValueError:  # whose text may quote what was a password
+        problems.append("the index URL cannot be read; a password in it has to be percent-encoded")
     return url
 
 

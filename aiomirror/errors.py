@@ -224,13 +224,19 @@ class DigestMismatchError(FileError):
 
 
 class SizeMismatchError(FileError):
-    """The file is not as long as upstream listed; sizes in bytes."""
+    """The file is not as long as upstream listed; in bytes, ``actual`` None: more than was looked at."""
 
     transient = True
     retries = 1
 
-    def __init__(self, project: str, filename: str, expected: int, actual: int) -> None:
-        super().__init__(project, filename, f"{actual:,} bytes, not {expected:,}")
+    def __init__(self, project: str, filename: str, expected: int, actual: int | None) -> None:
+        super().__init__(
+            project,
+            filename,
+            f"longer than the {expected:,} bytes that upstream lists"
+            if actual is None
+            else f"{actual:,} bytes, not {expected:,}",
+        )
         self.expected, self.actual = expected, actual
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from aiomirror.errors import AiomirrorError, DestinationError, FileError, TooLargeError, UnhashedError
+from aiomirror.errors import AiomirrorError, DestinationError, SizeMismatchError, TooLargeError, UnhashedError
 from aiomirror.plan import HeldFile
 from aiomirror.report import Outcome, Problem, Status
 
@@ -32,6 +32,8 @@ class Fetched:
     outcome: Outcome
     held: HeldFile | None = None
     problem: Problem | None = None
+    unsettled: bool = False
+    """Whether something failed in passing that the next run may get."""
 
 
 class _Counted:
@@ -87,8 +89,9 @@ class Fetcher:
 
     async def _run(self, job: FileJob) -> Fetched:
         if job.held is not None:
-            metadata = await self._metadata(job)
-            return Fetched(_outcome(job, Status.HELD), HeldFile(job.held.record, job.held.hashes, metadata))
+            metadata, unsettled = await self._metadata(job)
+            held = HeldFile(job.held.record, job.held.hashes, metadata)
+            return Fetched(_outcome(job, Status.HELD), held, unsettled=unsettled)
         partial = self._store.partial(
             job.project, job.file.filename, hashes=job.file.hashes, size=job.file.size, accepted=job.accepted
         )
@@ -102,10 +105,11 @@ class Fetcher:
             return self._not_taken(job, error, sink.total)
         finally:
             await partial.discard()
+        unsettled = False
         if metadata is None:
-            metadata = await self._upstreams_metadata(job)
+            metadata, unsettled = await self._upstreams_metadata(job)
         held = HeldFile(record, {**job.file.hashes, "sha256": record.sha256}, metadata)
-        return Fetched(_outcome(job, Status.FETCHED, record, sink.total), held)
+        return Fetched(_outcome(job, Status.FETCHED, record, sink.total), held, unsettled=unsettled)
 
     def _vouch(self, job: FileJob) -> None:
         """Refuse a file for which nothing vouches; warn where only the connection does."""
@@ -123,10 +127,6 @@ class Fetcher:
         if unlisted and isinstance(error, TooLargeError):
             why = f"larger than --max-file-size ({self._policy.max_file_size:,} bytes)"
             return Fetched(_outcome(job, Status.SKIPPED, received=received, why=why))
-        if isinstance(error, TooLargeError) and job.file.size is not None:
-            error = FileError(
-                job.project, job.file.filename, f"longer than the {job.file.size:,} bytes that upstream lists"
-            )
         problem = Problem.of(error, job.project, job.file.filename)
         return Fetched(_outcome(job, Status.FAILED, received=received, why=problem.message), problem=problem)
 
@@ -138,38 +138,45 @@ class Fetcher:
         transfer = self._client.transfer(job.file.url, sink, cap=cap)
 
         async def attempt() -> tuple[FileRecord, FileRecord | None]:
-            await transfer.attempt()
+            try:
+                await transfer.attempt()
+            except TooLargeError as error:
+                if job.file.size is None:
+                    raise
+                await sink.restart()
+                raise SizeMismatchError(job.project, job.file.filename, job.file.size, None) from error
             if job.file.filename.endswith(".whl"):
                 return await partial.commit_with_metadata(job.file.core_metadata or {})
             return await partial.commit(), None
 
         return await self._client.retrying(attempt)
 
-    async def _metadata(self, job: FileJob) -> FileRecord | None:
+    async def _metadata(self, job: FileJob) -> tuple[FileRecord | None, bool]:
         """Put the core metadata beside a file that is held: the wheel's own where it is what is announced.
 
         PEP 658 has the sibling byte for byte the METADATA of the wheel, which is here and verified, so one
         request is saved; only a wheel that cannot be read, or says something else, makes upstream be asked.
         """
         made = await self._own_metadata(job, job.file.core_metadata or {})
-        return made if made is not None else await self._upstreams_metadata(job)
+        return (made, False) if made is not None else await self._upstreams_metadata(job)
 
-    async def _upstreams_metadata(self, job: FileJob) -> FileRecord | None:
+    async def _upstreams_metadata(self, job: FileJob) -> tuple[FileRecord | None, bool]:
         """Upstream's sibling of a file whose own metadata is not what is announced; None when nothing is.
 
-        Where upstream has not got it either, the wheel is right: its digest was.
+        Where upstream has not got it either, the wheel is right: its digest was.  The second value: whether
+        it only failed in passing.
         """
         if job.file.core_metadata is None:
-            return None
+            return None, False
         try:
-            return await self._fetch_metadata(job, job.file.core_metadata)
+            return await self._fetch_metadata(job, job.file.core_metadata), False
         except DestinationError:
             raise
         except AiomirrorError as error:
             made = await self._own_metadata(job, {})
             instead = "the wheel's own is" if made else "none is"
             self._warn(f"{job.project}: {job.file.filename}: {instead} offered as core metadata: {error}")
-            return made
+            return made, made is None and error.transient
 
     async def _own_metadata(self, job: FileJob, expected: Digests) -> FileRecord | None:
         if not job.file.filename.endswith(".whl"):

@@ -83,11 +83,20 @@ class _Folder:
             return None
         vouched = listed is not None or record is not None
         # Neither our page nor a record knows this file: a run was killed before its page was written, or
-        # somebody put it here.  It is ours if it is what upstream lists, and otherwise not looked at.
+        # somebody put it here.  It is ours if it is what upstream lists.
         if not vouched and not _same(hashed[1], expected):
             return None
         self.fresh.append(hashed[0])
         return hashed
+
+    def is_stray(self, upstream: ProjectFile) -> bool:
+        """Whether a file that is not what upstream lists is somebody's own, and not what a run left.
+
+        What earlier runs verified has a record, and a power failure leaves a new file empty; where upstream
+        lists no digest, nothing tells a whole file from another.
+        """
+        name = upstream.filename
+        return name not in self._records and self._stats[name].size > 0 and bool(upstream.hashes)
 
     async def _sibling(
         self, name: str, listed: ProjectFile | None, upstream: ProjectFile | None
@@ -135,4 +144,6 @@ async def holdings(
     for name in stats.keys() & (listed.keys() | upstream.keys()):
         if (held := await folder.held(listed.get(name), upstream.get(name))) is not None:
             files[name] = held
-    return Holdings(listed, files, tuple(folder.fresh), published=page is not None)
+    others = stats.keys() & upstream.keys() - files.keys()
+    strays = frozenset(name for name in others if folder.is_stray(upstream[name]))
+    return Holdings(listed, files, strays, tuple(folder.fresh), published=page is not None)

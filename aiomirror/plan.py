@@ -103,6 +103,8 @@ class Holdings:
 
     listed: Mapping[str, ProjectFile] = field(default_factory=dict)
     files: Mapping[str, HeldFile] = field(default_factory=dict)
+    strays: frozenset[str] = frozenset()
+    """Files named as upstream's are, that are not what upstream lists, and that the mirror did not make."""
     fresh: tuple[FileRecord, ...] = ()
     published: bool = False
     """Whether there is a page of the project."""
@@ -148,6 +150,8 @@ class ProjectPlan:
     facts: Mapping[str, ProjectFile] = field(default_factory=dict)
     """What upstream says of each file that may stand on the page; our own page where upstream is silent."""
     fresh: tuple[FileRecord, ...] = ()
+    damaged: tuple[FileRecord, ...] = ()
+    """Listed files that are not right now; their digests stay known until they are."""
     published: bool = False
     problems: tuple[FileError, ...] = ()
 
@@ -186,6 +190,10 @@ def plan_project(page: ProjectPage, chosen: tuple[Chosen, ...], holdings: Holdin
         accepted = wanted[name].accepted if name in wanted else frozenset()
         if file is not None:
             facts[name] = file
+        if name in holdings.strays:
+            why = "a file of this name is there that is not upstream's and not the mirror's; it is left alone"
+            problems.append(FileError(page.project, name, why))
+            continue
         if held is None:
             assert file is not None
             fetch.append(FileJob(page.project, file, accepted))
@@ -204,6 +212,11 @@ def plan_project(page: ProjectPage, chosen: tuple[Chosen, ...], holdings: Holdin
         wanted=frozenset(wanted),
         facts=facts,
         fresh=holdings.fresh,
+        damaged=tuple(
+            FileRecord(name, ours.hashes["sha256"], NO_STAT)
+            for name, ours in holdings.listed.items()
+            if name in damaged and "sha256" in ours.hashes
+        ),
         published=holdings.published,
         problems=tuple(problems),
     )

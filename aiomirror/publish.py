@@ -65,9 +65,8 @@ class Publication:
 
     def remembered(self, pages: Iterable[FileRecord]) -> Remembered:
         """What the next run need not find out again: all that is known of the project's files and pages."""
-        records = [held.record for held in self.held.values()]
+        records = [*self.damaged, *(held.record for held in self.held.values())]
         records += [held.metadata for held in self.held.values() if held.metadata is not None]
-        records += self.damaged
         return Remembered(
             self.project, {record.filename: record for record in (*records, *pages)}, self.settled
         )

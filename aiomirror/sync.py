@@ -71,6 +71,7 @@ class _Project:
             facts=plan.facts,
             held=dict(plan.keep),
             fresh=list(plan.fresh),
+            damaged=list(plan.damaged),
             published=plan.published,
             settled=settled,
         )
@@ -243,7 +244,7 @@ class _Run:
             self._fail(fetched.problem)
         if fetched.held is not None:
             project.publication.add(fetched.held)
-        else:
+        if fetched.held is None or fetched.unsettled:
             project.publication.settled = None  # the next run has to look again
         project.pending -= 1
         if not project.pending:

@@ -36,7 +36,19 @@ SIGINT_EXIT = INTERRUPTED + 2
 def entry() -> NoReturn:
     """The console script."""
     _occupy_standard_streams()
-    sys.exit(main(sys.argv[1:]))
+    code = main(sys.argv[1:])
+    _give_up_unwritten()
+    sys.exit(code)
+
+
+def _give_up_unwritten() -> None:
+    """Drop what a full disk or a closed pipe did not take, or the interpreter's exit code would be 120."""
+    for number, stream in ((1, sys.stdout), (2, sys.stderr)):
+        try:
+            if stream is not None:
+                stream.flush()
+        except (OSError, ValueError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), number)
 
 
 def _occupy_standard_streams() -> None:

@@ -62,9 +62,13 @@ def parse(url: str) -> URL:
 def link_local(url: URL) -> bool:
     """Whether the host is an address of this machine's own link, such as a cloud's metadata service."""
     try:
-        return ipaddress.ip_address(url.host or "").is_link_local
+        address = ipaddress.ip_address(url.host or "")
     except ValueError:
         return False
+    mapped = getattr(
+        address, "ipv4_mapped", None
+    )  # an IPv4 address in IPv6's clothes leads to the same place
+    return (mapped or address).is_link_local
 
 
 def origin(url: URL) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import platform
 import ssl
 from functools import cached_property
@@ -35,16 +36,28 @@ if TYPE_CHECKING:
 
 USER_AGENT = f"aiomirror/{__version__} {platform.python_implementation()}/{platform.python_version()}"
 READ_SIZE = 64 * 1024  # bytes buffered of each answer before the peer is held up
+HEADER_PATIENCE = 2  # times the time-out: for all of the headers, which silence alone would not bound
 HEADER_CAP = 16 * 1024  # bytes of a status line, and of each header
 
 
 class _Trace:
-    """What aiohttp tells about one request: whether it went over a connection that had served before."""
+    """What aiohttp tells of one request: that it goes out, and whether over a connection that served before.
 
-    __slots__ = ("reused",)
+    From then on its answer's headers have ``seconds`` to be complete.
+    """
 
-    def __init__(self) -> None:
+    __slots__ = ("limit", "reused", "seconds")
+
+    def __init__(self, seconds: float) -> None:
+        self.seconds = seconds
         self.reused = False
+        self.limit: asyncio.Timeout | None = None
+
+    def begin(self, *, reused: bool) -> None:
+        """It has a connection."""
+        self.reused = reused
+        if self.limit is not None:
+            self.limit.reschedule(asyncio.get_running_loop().time() + self.seconds)
 
 
 class Session:
@@ -121,11 +134,12 @@ class Session:
         the next one, so it is repeated until a new connection has been tried.
         """
         options = self._options(url, headers, own)
-        trace = _Trace()
+        trace = _Trace(self._settings.timeout * HEADER_PATIENCE)
         for _ in range(self._settings.connections + 1):
             trace.reused = False
             try:
-                response = await self._session.get(url, trace_request_ctx=trace, **options)
+                async with asyncio.timeout(None) as trace.limit:
+                    response = await self._session.get(url, trace_request_ctx=trace, **options)
             except FOREIGN as error:
                 if trace.reused and isinstance(
                     error, (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError)
@@ -156,11 +170,11 @@ class Session:
     def _tracing(self) -> aiohttp.TraceConfig:
         async def reused(_: object, context: Any, __: object) -> None:  # noqa: ANN401 (aiohttp's)
             self.requests += 1
-            context.trace_request_ctx.reused = True
+            context.trace_request_ctx.begin(reused=True)
 
         async def created(_: object, context: Any, __: object) -> None:  # noqa: ANN401 (aiohttp's)
             self.requests += 1
-            context.trace_request_ctx.reused = False
+            context.trace_request_ctx.begin(reused=False)
 
         config = aiohttp.TraceConfig()
         config.on_connection_reuseconn.append(reused)

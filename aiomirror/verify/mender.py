@@ -104,7 +104,7 @@ class Mender:
         if found.doubtful:
             await self._know_digests(found, page, held)
         fresh = tuple(one.record for one in held.values())
-        plan = plan_project(page, (), Holdings(found.listed, held, fresh, published=found.published))
+        plan = plan_project(page, (), Holdings(found.listed, held, fresh=fresh, published=found.published))
         return await self._by_plan(found, _same_bytes(plan, found), why)
 
     async def _make_siblings(self, found: Inspection, held: dict[str, HeldFile]) -> None:
