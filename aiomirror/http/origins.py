@@ -11,6 +11,7 @@ import ipaddress
 import netrc
 import os
 import re
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -61,14 +62,17 @@ def parse(url: str) -> URL:
 
 def link_local(url: URL) -> bool:
     """Whether the host is an address of this machine's own link, such as a cloud's metadata service."""
+    return _is_link_local(url.host or "")
+
+
+@lru_cache(maxsize=1024)  # thousands of requests go to a few hosts
+def _is_link_local(host: str) -> bool:
     try:
-        address = ipaddress.ip_address(url.host or "")
+        address = ipaddress.ip_address(host)
     except ValueError:
         return False
-    mapped = getattr(
-        address, "ipv4_mapped", None
-    )  # an IPv4 address in IPv6's clothes leads to the same place
-    return (mapped or address).is_link_local
+    mapped = getattr(address, "ipv4_mapped", None)  # an IPv4 address in IPv6's clothes leads to the same place
+    return bool((mapped or address).is_link_local)
 
 
 def origin(url: URL) -> str:
