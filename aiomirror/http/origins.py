@@ -71,7 +71,7 @@ def _is_link_local(host: str) -> bool:
         address = ipaddress.ip_address(host)
     except ValueError:
         return False
-    mapped = getattr(address, "ipv4_mapped", None)  # an IPv4 address in IPv6's clothes leads to the same place
+    mapped = getattr(address, "ipv4_mapped", None)  # IPv4 in IPv6's clothes leads to the same place
     return bool((mapped or address).is_link_local)
 
 
