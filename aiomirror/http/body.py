@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import zlib
 from contextlib import suppress
 from typing import TYPE_CHECKING, Self
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from aiomirror.errors import StatusError
     from aiomirror.http.values import HttpSettings
 
+PATIENCE = 2  # times the time-out: until something of the body comes, which silence alone would not bound
 SMALL = 16_384  # bytes of an unwanted body that are read so that its connection can be used again
 GZIP_OR_ZLIB = 47  # wbits: the largest window, and the header tells which of the two it is
 
@@ -66,7 +68,9 @@ class Body:
         """
         began = self._clock()
         try:
-            data = await self._content.readany()
+            # aiohttp's own limit starts anew with every byte, be it no byte of the body.
+            async with asyncio.timeout(self._timeout * PATIENCE):
+                data = await self._content.readany()
         except FOREIGN as error:
             # aiohttp 13348: a server that closes after the last byte, and a reader that was busy.
             if self._received == self.length and isinstance(error, aiohttp.ClientPayloadError):
