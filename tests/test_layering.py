@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 PACKAGE = Path(aiomirror.__file__).parent
 LAYERS = (
-    {"errors", "signals"},
+    {"digests", "errors", "signals"},
     {"simple", "requirements", "distributions"},
     {"selection"},
     {"plan"},

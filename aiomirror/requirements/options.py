@@ -36,23 +36,9 @@ import shlex
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
+from aiomirror.digests import DIGEST_LENGTHS
 from aiomirror.requirements.values import FileOptions, FormatControl, FormatKind, LineError, brief, excerpt
 
-# Digits of the digest in hex; those of hashlib that need no length.
-_HEX_DIGITS = {
-    "md5": 32,
-    "sha1": 40,
-    "sha224": 56,
-    "sha256": 64,
-    "sha384": 96,
-    "sha512": 128,
-    "sha3_224": 56,
-    "sha3_256": 64,
-    "sha3_384": 96,
-    "sha3_512": 128,
-    "blake2b": 128,
-    "blake2s": 64,
-}
 WEAK = frozenset({"md5", "sha1"})
 """Broken, and refused by pip; uv writes them where an index lists nothing else, so they are read."""
 
@@ -228,10 +214,10 @@ def parse_hash(value: str) -> tuple[str, str]:
     name, colon, digits = value.lower().partition(":")
     if not colon:
         raise LineError(f"--hash needs algorithm:digest, not {brief(value)!r}")
-    if name not in _HEX_DIGITS:
+    if name not in DIGEST_LENGTHS:
         raise LineError(f"{brief(name)!r} is no hash algorithm that is known here")
     if not _HEX.match(digits):
         raise LineError(f"the {name} is no hexadecimal number")
-    if len(digits) != _HEX_DIGITS[name]:
-        raise LineError(f"the {name} has {len(digits)} digits instead of {_HEX_DIGITS[name]}")
+    if len(digits) != DIGEST_LENGTHS[name]:
+        raise LineError(f"the {name} has {len(digits)} digits instead of {DIGEST_LENGTHS[name]}")
     return name, digits

@@ -11,6 +11,8 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import quote, unquote, urljoin, urlsplit, urlunsplit
 
+from aiomirror.digests import DIGEST_LENGTHS
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from urllib.parse import SplitResult
@@ -28,22 +30,6 @@ class Link(NamedTuple):
     url: str
     fragment: str
 
-
-DIGEST_LENGTHS = {
-    "md5": 32,
-    "sha1": 40,
-    "sha224": 56,
-    "sha256": 64,
-    "sha384": 96,
-    "sha512": 128,
-    "sha3_224": 56,
-    "sha3_256": 64,
-    "sha3_384": 96,
-    "sha3_512": 128,
-    "blake2b": 128,
-    "blake2s": 64,
-}
-"""Hexadecimal digits by algorithm: those that hashlib guarantees and that need no parameters (C-HASH-3)."""
 
 MAX_URL = 8_192
 """Characters; what is longer leads nowhere: few servers take it, and parts of it take quadratic time."""

@@ -5,11 +5,11 @@ A page is a pure function of its value, whatever order its files come in: equal 
 
 from __future__ import annotations
 
-import hashlib
 import re
 from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import quote
 
+from aiomirror.digests import DIGEST_LENGTHS
 from aiomirror.simple.filenames import parse_filename, parse_version, version_key
 
 if TYPE_CHECKING:
@@ -22,8 +22,6 @@ if TYPE_CHECKING:
 STATUS_MARKERS = frozenset({"active", "archived", "quarantined", "deprecated"})
 """PEP 792 lets a producer publish these and no others."""
 
-# The algorithms that any client can verify; the shake ones need a length and make pip fail.
-_ALGORITHMS = frozenset(name for name in hashlib.algorithms_guaranteed if not name.startswith("shake"))
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _UNRESERVED = re.compile(r"[A-Za-z0-9_.~-]*")  # RFC 3986; most names are nothing else
 
@@ -69,7 +67,7 @@ def link(filename: str) -> str:
 
 def digests(known: Digests) -> dict[str, str]:
     """Those that clients can use, in a fixed order."""
-    return {name: known[name] for name in sorted(known) if name in _ALGORITHMS}
+    return {name: known[name] for name in sorted(known) if name in DIGEST_LENGTHS}
 
 
 def status(known: ProjectStatus) -> tuple[str, str] | None:

@@ -6,6 +6,7 @@ import hashlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from aiomirror.digests import DIGEST_LENGTHS
 from aiomirror.errors import DigestMismatchError, SizeMismatchError
 
 if TYPE_CHECKING:
@@ -19,9 +20,6 @@ if TYPE_CHECKING:
         def hexdigest(self) -> str: ...
 
 
-_KNOWN = frozenset(name for name in hashlib.algorithms_guaranteed if not name.startswith("shake"))
-
-
 class Digester:
     """Several digests of one stream of bytes; sha256 is always among them.
 
@@ -29,7 +27,7 @@ class Digester:
     """
 
     def __init__(self, algorithms: Collection[str] = ()) -> None:
-        wanted = _KNOWN.intersection(algorithms) | {"sha256"}
+        wanted = DIGEST_LENGTHS.keys() & set(algorithms) | {"sha256"}
         self._hashes: dict[str, _Hash] = {
             algorithm: hashlib.new(algorithm, usedforsecurity=False) for algorithm in wanted
         }

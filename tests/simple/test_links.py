@@ -5,8 +5,8 @@ import hashlib
 import pytest
 from hypothesis import given, strategies as st
 
+from aiomirror.digests import DIGEST_LENGTHS
 from aiomirror.simple.links import (
-    DIGEST_LENGTHS,
     DigestError,
     filename_of,
     fragment_digests,
