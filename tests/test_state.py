@@ -7,7 +7,6 @@ import resource
 import sqlite3
 import threading
 from contextlib import closing
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,7 +16,7 @@ from packaging.utils import canonicalize_name
 
 from aiomirror.errors import DestinationError
 from aiomirror.plan import FileRecord, FileStat, Remembered, Settled
-from aiomirror.state import APPLICATION_ID, Root, Run, State
+from aiomirror.state import APPLICATION_ID, Root, State
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -110,18 +109,6 @@ def test_every_stat_and_name_comes_back(size: int, mtime: int, inode: int, name:
     with State.open(Path("/nowhere/state.sqlite"), writable=False) as state:
         state.save([known(SIX, [one])])
         assert records(state, SIX) == {name: one}
-
-
-def test_runs_are_noted(path: Path) -> None:
-    started, ended = datetime(2026, 1, 2, 3, tzinfo=UTC), datetime(2026, 1, 2, 4, tzinfo=UTC)
-    with State.open(path) as state:
-        assert state.last_run() is None
-        first, second = state.begin_run(started), state.begin_run(ended)
-        assert state.last_run() == Run(ended.isoformat(), None, None, None)
-        state.end_run(first, ended, 1, {"fetched": 1})
-        state.end_run(second, ended, 0, {"fetched": 2, "failed": 0})
-    with State.open(path) as state:
-        assert state.last_run() == Run(ended.isoformat(), ended.isoformat(), 0, {"fetched": 2, "failed": 0})
 
 
 def test_threads_share_a_state(path: Path) -> None:

@@ -167,16 +167,6 @@ def read_yanked(yanked: bool | str | None) -> str | None:  # noqa: FBT001 (the s
     return "" if yanked is True else (yanked or None)
 
 
-def in_utc(moment: datetime) -> datetime | None:
-    """Return the same moment in UTC; None when it has no offset and could be any of a day's (J-TIME-1)."""
-    if moment.tzinfo is UTC:
-        return moment
-    try:
-        return None if moment.tzinfo is None else moment.astimezone(UTC)
-    except OverflowError:  # before the year 1 or after 9999 once converted
-        return None
-
-
 def read_core_metadata(listed: bool | dict[str, str | None] | None) -> Digests | None:  # noqa: FBT001 (as above)
     """Return the digests of the metadata file; None when it is not offered (C-META-1).
 

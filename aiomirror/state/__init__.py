@@ -1,10 +1,10 @@
-"""What earlier runs established, in SQLite: records of files, settled projects, and the runs themselves.
+"""What earlier runs established, in SQLite: records of files, settled projects, root indexes.
 
 Losing it costs time, never correctness: a file without a record is hashed again, a project that is not
 settled is looked at whole.  So what is no database of ours, or a damaged one, is moved aside and begun anew.
 """
 
 from aiomirror.state.database import APPLICATION_ID
-from aiomirror.state.memory import Root, Run, State
+from aiomirror.state.memory import Root, State
 
-__all__ = ["APPLICATION_ID", "Root", "Run", "State"]
+__all__ = ["APPLICATION_ID", "Root", "State"]

@@ -44,18 +44,11 @@ _MIGRATIONS = (
         etag   TEXT,
         length INTEGER NOT NULL       -- bytes, or the cap that it exceeded
     ) WITHOUT ROWID;
-    CREATE TABLE runs (
-        id        INTEGER PRIMARY KEY,
-        started   TEXT NOT NULL,    -- ISO 8601, with offset
-        ended     TEXT,             -- NULL: under way, or killed
-        exit_code INTEGER,
-        counts    TEXT              -- JSON object
-    );
     """,
 )
 """The schema's versions, each from the one before; how many there are is PRAGMA user_version."""
 
-_TABLES = {"files", "settled", "roots", "runs"}
+_TABLES = {"files", "settled", "roots"}
 
 _BUSY = 5.0
 """Seconds to wait for a reader outside this program."""

@@ -15,8 +15,7 @@ from aiomirror.state.database import connect, transaction, translated
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Collection, Iterator, Mapping, Sequence
-    from datetime import datetime
+    from collections.abc import Collection, Iterator, Sequence
     from pathlib import Path
     from types import TracebackType
 
@@ -28,16 +27,6 @@ _SETTLED = (
     "SELECT project, demand, digest, etag, last_modified, serial, root, wanted, left_out "  # noqa: S608 (as above)
     f"FROM settled {_OF}"
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Run:
-    """One run, as it was noted; what it ended with is None while it goes on, or when it was killed."""
-
-    started: str
-    ended: str | None
-    exit_code: int | None
-    counts: Mapping[str, int] | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,29 +103,6 @@ class State:
         """Keep what was seen of the root index at ``url``."""
         with self._changing() as connection:
             connection.execute("REPLACE INTO roots VALUES (?, ?, ?)", (url, root.etag, root.length))
-
-    def begin_run(self, started: datetime) -> int:
-        """Note that a run began; its number."""
-        with self._changing() as connection:
-            cursor = connection.execute("INSERT INTO runs (started) VALUES (?)", (started.isoformat(),))
-        assert cursor.lastrowid is not None
-        return cursor.lastrowid
-
-    def end_run(self, run: int, ended: datetime, exit_code: int, counts: Mapping[str, int]) -> None:
-        """Note how the run went."""
-        row = (ended.isoformat(), exit_code, json.dumps(counts), run)
-        with self._changing() as connection:
-            connection.execute("UPDATE runs SET ended = ?, exit_code = ?, counts = ? WHERE id = ?", row)
-
-    def last_run(self) -> Run | None:
-        """The run that was begun last."""
-        query = "SELECT started, ended, exit_code, counts FROM runs ORDER BY id DESC LIMIT 1"
-        with self._using() as connection:
-            row = connection.execute(query).fetchone()
-        if row is None:
-            return None
-        started, ended, exit_code, counts = row
-        return Run(started, ended, exit_code, json.loads(counts) if counts else None)
 
     def close(self) -> None:
         """Close it; everything that was saved stays."""
