@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from aiomirror.errors import AiomirrorError, StatusError, TooLargeError, UnknownProjectError
 from aiomirror.http import Validators, masked
 from aiomirror.simple.read import read_page, read_root
+from aiomirror.simple.read_json import read_serial
 from aiomirror.simple.values import ACCEPT
 
 if TYPE_CHECKING:
@@ -122,5 +123,5 @@ class Index:
 
 def _serial(answer: Answer, page: ProjectPage) -> int | None:
     """The count of changes that came with the page, in a header or within."""
-    stated = answer.last_serial or ""
-    return int(stated) if stated.isascii() and stated.isdecimal() and len(stated) < 18 else page.last_serial  # noqa: PLR2004 (digits that fit 64 bits)
+    stated = read_serial(answer.last_serial)
+    return page.last_serial if stated is None else stated

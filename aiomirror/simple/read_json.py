@@ -88,7 +88,7 @@ def read_json_page(body: bytes, url: str, project: NormalizedName) -> ProjectPag
         versions=tuple(page.versions or ()),
         status=_status(page.project_status) or _status(meta.project_status) or ProjectStatus(),
         api_version=api_version,
-        last_serial=_serial(meta.last_serial),
+        last_serial=read_serial(meta.last_serial),
     )
 
 
@@ -96,10 +96,10 @@ def read_json_root(body: bytes, url: str) -> list[tuple[str, int | None]]:
     """Return the names as listed, with their serials; raises ApiVersionError or MalformedPageError."""
     root = _decode(_ROOT, body, url) or _lenient_root(_load(body, url), url)
     check_api_version(root.meta and root.meta.api_version, url)
-    return [(project.name, _serial(project.last_serial)) for project in root.projects if project.name]
+    return [(project.name, read_serial(project.last_serial)) for project in root.projects if project.name]
 
 
-def _serial(stated: object) -> int | None:
+def read_serial(stated: object) -> int | None:
     """The serial, if it is one; no specification says what it must be, so nothing else is odd about it."""
     if isinstance(stated, str) and stated.isascii() and stated.isdecimal() and len(stated) < 20:  # noqa: PLR2004
         stated = int(stated)
