@@ -21,6 +21,7 @@
     │       └── WrongProjectError   the page of another project
     ├── UnsatisfiedError            exit 3: a requirement that nothing satisfies
     │   ├── UnknownProjectError     upstream has no such project
+    │   ├── ShrunkPageError         its page has lost most of its files at once, and is not believed
     │   └── NoMatchingFileError     no version, or none with a usable file
     ├── FileError                   one distribution file
     │   ├── DigestMismatchError     the bytes are not the ones that upstream listed
@@ -28,6 +29,8 @@
     │   ├── UnhashedError           upstream lists no digest, and one is required
     │   ├── ChangedError            upstream lists another digest for a file that is held
     │   └── DamagedError            exit 5: a file on disk is not the one that was verified
+    ├── PruneRefusedError           exit 5: pruning would take more than it may
+    ├── PruneUnsafeError            exit 5: nobody knows what is wanted
     └── DestinationError            exit 6: the mirror's folder cannot be used
         └── LockedError             another run holds it
 
@@ -112,6 +115,12 @@ class UnreachableError(UpstreamError):
     transient = True
 
 
+class GivenUpError(UnreachableError):
+    """So much failed at this host in a row that the rest of the run does without it."""
+
+    transient = False
+
+
 class UntrustedError(UnreachableError):
     """The certificate is not one that this machine trusts, and will not be one a moment later."""
 
@@ -187,6 +196,22 @@ class UnknownProjectError(UnsatisfiedError):
         return f"{self.project}: the index has no such project{hint}"
 
 
+class ShrunkPageError(UnsatisfiedError):
+    """Upstream's page lists so much less than before that it is not believed.
+
+    ``listed`` and ``before`` are numbers of files, ``body`` the page's bytes, in the form ``content_type``.
+    """
+
+    def __init__(self, project: str, listed: int, before: int, body: bytes, content_type: str | None) -> None:
+        super().__init__(project, listed, before)
+        self.project, self.listed, self.before = project, listed, before
+        self.body, self.content_type = body, content_type
+
+    def __str__(self) -> str:
+        what = f"upstream lists {self.listed:,} of what were {self.before:,} files"
+        return f"{self.project}: {what}; what is mirrored stays as it is, unless --accept-changed is given"
+
+
 class NoMatchingFileError(UnsatisfiedError):
     """No file of the project satisfies the requirement; ``newest`` is the newest version there is."""
 
@@ -256,6 +281,31 @@ class DamagedError(FileError):
     """A file on disk is not the one that was verified, and cannot be fetched again."""
 
     exit_code = 5
+
+
+class PruneRefusedError(AiomirrorError):
+    """Pruning that would take too much: ``count`` of ``held`` files, where ``limit`` may go."""
+
+    exit_code = 5
+
+    def __init__(self, count: int, held: int, limit: int) -> None:
+        super().__init__(count, held, limit)
+        self.count, self.held, self.limit = count, held, limit
+
+    def __str__(self) -> str:
+        return (
+            f"{self.count:,} of {self.held:,} files would be removed, and --max-delete allows "
+            f"{self.limit:,}; nothing is"
+        )
+
+
+class PruneUnsafeError(AiomirrorError):
+    """The last sync could not read everything: what it did not see may well be wanted."""
+
+    exit_code = 5
+
+    def __str__(self) -> str:
+        return "nothing is removed: the last sync could not read everything that was asked for; run it again"
 
 
 class DestinationError(AiomirrorError):

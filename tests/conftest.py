@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from exchange import CONTENT, NAME
 from mirror import Mirror
 from upstream import Upstream
 
@@ -19,6 +20,19 @@ def upstream() -> Iterator[Upstream]:
     """An empty package index on loopback."""
     with Upstream() as running:
         yield running
+
+
+@pytest.fixture
+def url(upstream: Upstream) -> str:
+    """The address of a file of CONTENT, in an index where its project has a page."""
+    upstream.add_file("a", NAME, content=CONTENT)
+    return upstream.file_url("a", NAME)
+
+
+@pytest.fixture
+def page(upstream: Upstream, url: str) -> str:
+    """The address of that page."""
+    return upstream.url + "a/"
 
 
 @pytest.fixture

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import zlib
 from contextlib import suppress
 from typing import TYPE_CHECKING, Self
@@ -11,12 +10,14 @@ import aiohttp
 
 from aiomirror.errors import MalformedPageError, TooLargeError, TransferError
 from aiomirror.http.origins import masked
-from aiomirror.http.problems import FOREIGN, broken, refused
+from aiomirror.http.problems import FOREIGN, LONGEST_WAIT, broken, refused
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from aiomirror.errors import StatusError
+    from aiomirror.http.pace import Pace
+    from aiomirror.http.places import Place
     from aiomirror.http.values import HttpSettings
 
 PATIENCE = 2  # times the time-out: until something of the body comes, which silence alone would not bound
@@ -28,8 +29,14 @@ class Body:
     """One answer; leaving its context frees the connection, for others if the whole body was read."""
 
     def __init__(
-        self, response: aiohttp.ClientResponse, settings: HttpSettings, clock: Callable[[], float]
+        self,
+        response: aiohttp.ClientResponse,
+        settings: HttpSettings,
+        clock: Callable[[], float],
+        place: Place,
+        pace: Pace | None,
     ) -> None:
+        self._place, self._pace = place, pace
         self._response, self._content, self._clock = response, response.content, clock
         self._timeout, self._min_rate = settings.timeout, settings.min_rate
         self._received = 0
@@ -58,7 +65,9 @@ class Body:
 
     async def __aexit__(self, *_: object) -> None:
         # Not at the end of the body, aiohttp closes the connection instead; cancellation comes this way too.
+        kept = self._content.at_eof()
         self._response.release()
+        self._place.leave(kept=kept)
 
     async def read(self) -> bytes:
         """The bytes that have come since, at least one; none at the end.
@@ -69,7 +78,7 @@ class Body:
         began = self._clock()
         try:
             # aiohttp's own limit starts anew with every byte, be it no byte of the body.
-            async with asyncio.timeout(self._timeout * PATIENCE):
+            with self._place.guard.within(self._timeout * PATIENCE):
                 data = await self._content.readany()
         except FOREIGN as error:
             # aiohttp 13348: a server that closes after the last byte, and a reader that was busy.
@@ -78,6 +87,8 @@ class Body:
             raise broken(error, self.shown, self._timeout) from error
         self._received += len(data)
         self._watch(self._clock() - began, len(data))
+        if self._pace is not None:
+            await self._pace.take(len(data))
         return data
 
     def _watch(self, seconds: float, count: int) -> None:
@@ -143,7 +154,12 @@ class Body:
     async def refusal(self) -> StatusError:
         """The error that this answer's status is."""
         await self.drain()
-        return refused(self.shown, self.status, self._response.reason or "", self.headers)
+        error = refused(self.shown, self.status, self._response.reason or "", self.headers)
+        if error.retry_after is not None and error.retry_after <= LONGEST_WAIT:
+            # Asked of one request, it is meant for all: they go to the same machine.
+            host = self._place.host
+            host.rests_until = max(host.rests_until, self._clock() + error.retry_after)
+        return error
 
     async def drain(self) -> None:
         """Read a small body that nobody wants, so that its connection can serve again."""

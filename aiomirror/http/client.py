@@ -37,7 +37,7 @@ class Client:
     ) -> None:
         self._settings = settings or HttpSettings()
         self._sleep, self._random = sleep, random
-        self._session = Session(self._settings, clock)
+        self._session = Session(self._settings, clock, sleep)
 
     @property
     def requests(self) -> int:
@@ -94,8 +94,12 @@ class Client:
             if not error.transient:
                 raise
             first = error
-        retries = Retries(self._settings, self._random, self._session.answered)
-        return await retried(attempt, first, retries, self._sleep)
+        retries = Retries(self._settings, self._random, self._session)
+        try:
+            return await retried(attempt, first, retries, self._sleep)
+        except AiomirrorError as error:
+            self._session.failed(error)
+            raise
 
 
 def _conditions(validators: Validators | None) -> Mapping[str, str]:

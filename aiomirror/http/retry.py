@@ -14,12 +14,13 @@ from typing import TYPE_CHECKING, TypeVar
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception
 from tenacity.wait import wait_exponential
 
-from aiomirror.errors import AiomirrorError, StatusError, UnreachableError
+from aiomirror.errors import AiomirrorError, StatusError, UnreachableError, UpstreamError
 from aiomirror.http.problems import LONGEST_WAIT
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
+    from aiomirror.http.session import Session
     from aiomirror.http.values import HttpSettings
 
 T = TypeVar("T")
@@ -41,10 +42,8 @@ class Retries:
     large file takes are not.
     """
 
-    def __init__(
-        self, settings: HttpSettings, random: Callable[[], float], answered: Callable[[str], bool]
-    ) -> None:
-        self._settings, self._random, self._answered = settings, random, answered
+    def __init__(self, settings: HttpSettings, random: Callable[[], float], session: Session) -> None:
+        self._settings, self._random, self._session = settings, random, session
         self._failures: Counter[type[AiomirrorError]] = Counter()
         self._waited = 0.0
 
@@ -54,12 +53,14 @@ class Retries:
             return False
         if isinstance(error, StatusError) and (error.retry_after or 0.0) > LONGEST_WAIT:
             return False
+        if isinstance(error, UpstreamError) and self._session.given_up(error.url):
+            return False
         self._failures[type(error)] += 1
         return self._failures[type(error)] <= self._allowed(error)
 
     def _allowed(self, error: AiomirrorError) -> int:
         allowed = self._settings.retries if error.retries is None else error.retries
-        if isinstance(error, UnreachableError) and not self._answered(error.url):
+        if isinstance(error, UnreachableError) and not self._session.answered(error.url):
             return min(allowed, UNKNOWN_RETRIES)
         return allowed
 

@@ -12,70 +12,58 @@ from urllib.request import getproxies
 import aiohttp
 
 from aiomirror import __version__
-from aiomirror.errors import RedirectError, UpstreamError
+from aiomirror.errors import GivenUpError, RedirectError, StatusError, UnreachableError, UpstreamError
 from aiomirror.http.body import Body
-from aiomirror.http.origins import (
-    Credentials,
-    Proxies,
-    link_local,
-    masked,
-    origin,
-    parse,
-    read_netrc,
-    userinfo,
-)
+from aiomirror.http.hosts import GIVEN_UP, Host, Hosts
+from aiomirror.http.origins import Credentials, Proxies, masked, parse, read_netrc, userinfo
+from aiomirror.http.pace import Pace
+from aiomirror.http.places import Places
 from aiomirror.http.problems import FOREIGN, unanswered
 from aiomirror.http.redirects import FOLLOWED, redirected
+from aiomirror.http.watch import Watch
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Awaitable, Callable, Mapping
 
     from yarl import URL
 
+    from aiomirror.errors import AiomirrorError
     from aiomirror.http.values import HttpSettings
+    from aiomirror.http.watch import Guard
 
 USER_AGENT = f"aiomirror/{__version__} {platform.python_implementation()}/{platform.python_version()}"
 READ_SIZE = 64 * 1024  # bytes buffered of each answer before the peer is held up
-HEADER_PATIENCE = 2  # times the time-out: for all of the headers, which silence alone would not bound
+PATIENCE = (
+    3  # times the time-out: to connect, and for all of the headers, which silence alone would not bound
+)
 HEADER_CAP = 16 * 1024  # bytes of a status line, and of each header
-
-
-class _Trace:
-    """What aiohttp tells of one request: that it goes out, and whether over a connection that served before.
-
-    From then on its answer's headers have ``seconds`` to be complete.
-    """
-
-    __slots__ = ("limit", "reused", "seconds")
-
-    def __init__(self, seconds: float) -> None:
-        self.seconds = seconds
-        self.reused = False
-        self.limit: asyncio.Timeout | None = None
-
-    def begin(self, *, reused: bool) -> None:
-        """It has a connection."""
-        self.reused = reused
-        if self.limit is not None:
-            self.limit.reschedule(asyncio.get_running_loop().time() + self.seconds)
 
 
 class Session:
     """A pool of connections; an async context manager."""
 
-    def __init__(self, settings: HttpSettings, clock: Callable[[], float]) -> None:
-        self._settings, self._clock = settings, clock
-        self._answered: set[str] = set()
+    def __init__(
+        self,
+        settings: HttpSettings,
+        clock: Callable[[], float],
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
+        self._settings, self._clock, self._sleep = settings, clock, sleep
+        self._hosts = Hosts(self._host)
+        self._watch = Watch(settings.timeout)
+        self._places = Places(settings.connections, self._watch)
+        self._pace = Pace(settings.rate, clock, sleep) if settings.rate else None
         self.requests = 0
-        """Requests sent, redirects and repetitions on dead connections among them."""
+        """Requests sent, redirects and repetitions among them."""
 
     async def __aenter__(self) -> Self:
         settings = self._settings
         self._credentials, self._proxies = Credentials(read_netrc()), Proxies(getproxies())
-        # sock_connect and not connect: waiting for a free place in the pool is not the peer's fault.
+        # sock_connect and not connect: a proxy, a name and a handshake each have their own.
         timeout = aiohttp.ClientTimeout(sock_connect=settings.timeout, sock_read=settings.timeout)
         self._session = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit=settings.connections),
+            # Without a limit: a request has a place before it asks for a connection.
+            connector=aiohttp.TCPConnector(limit=0),
             timeout=timeout,
             headers={"User-Agent": USER_AGENT},
             cookie_jar=aiohttp.DummyCookieJar(),
@@ -83,23 +71,35 @@ class Session:
             read_bufsize=READ_SIZE,
             max_line_size=HEADER_CAP,
             max_field_size=HEADER_CAP,
-            trace_configs=[self._tracing()],
         )
         return self
 
     async def __aexit__(self, *_: object) -> None:
+        self._watch.close()
         await self._session.close()
 
     def remember(self, url: str) -> None:
         """Keep the credentials in an address that the person wrote, for its origin."""
-        self._credentials.remember(parse(url))
+        if "@" in url:
+            parsed = parse(url)
+            self._credentials.remember(parsed)
+            self._hosts.of(parsed).authorization = self._credentials.header(parsed)
 
     def answered(self, url: str) -> bool:
         """Whether the origin of ``url`` has answered anything in this run."""
-        try:
-            return origin(parse(url)) in self._answered
-        except UpstreamError:
-            return False
+        host = self._hosts.known(url)
+        return host is not None and host.answered
+
+    def given_up(self, url: str) -> bool:
+        """Whether nothing more is asked of the origin of ``url`` in this run."""
+        host = self._hosts.known(url)
+        return host is not None and host.given_up
+
+    def failed(self, error: AiomirrorError) -> None:
+        """Note that an operation failed for good with this error, of a kind that may mean a host is down."""
+        down = isinstance(error, UnreachableError) or (isinstance(error, StatusError) and error.transient)
+        if down and isinstance(error, UpstreamError) and (host := self._hosts.known(error.url)) is not None:
+            host.failed()
 
     async def open(self, url: str, headers: Mapping[str, str], *, trusted: bool = False) -> Body:
         """The answer to a GET, whatever its status, after redirects; enter it at once.
@@ -109,74 +109,81 @@ class Session:
         Raises:
             UpstreamError: not an address that is asked.
             RedirectError: a redirect that is not followed.
-            UnreachableError: no answer.
+            UnreachableError: no answer, or a host that is given up.
             StatusError: of a proxy.
         """
-        given = parse(url)
+        host, given = self._hosts.locate(url)
         own = userinfo(given)
         target = given.with_user(None) if own is not None else given
-        if link_local(target) and not trusted:
+        if host.link_local and not trusted:
             raise RedirectError(masked(target), "a link-local address")
-        home, seen = origin(target), [target]
+        home, seen = host, [target]
         while True:
-            body = await self._sent(target, headers, own if origin(target) == home else None)
+            body = await self._sent(host, target, headers, own if host is home else None)
             if body.status not in FOLLOWED:
                 return body
             async with body:
                 target = redirected(seen, body.headers.get("Location"))
                 await body.drain()
+            host = self._hosts.of(target)
             seen.append(target)
 
-    async def _sent(self, url: URL, headers: Mapping[str, str], own: str | None) -> Body:
-        """One request, without redirects.
+    async def _sent(self, host: Host, url: URL, headers: Mapping[str, str], own: str | None) -> Body:
+        """One request, without redirects, in a place of its own until its answer is left."""
+        if (rest := host.rests_until - self._clock()) > 0:
+            await self._sleep(rest)
+        authorization = host.authorization or own
+        if authorization is not None:
+            headers = {**headers, "Authorization": authorization}
+        place = await self._places.take(host)
+        try:
+            response = await self._answered(host, url, headers, place.guard)
+        except BaseException:
+            place.leave(kept=False)
+            raise
+        host.heard(response.status)
+        return Body(response, self._settings, self._clock, place, self._pace)
+
+    async def _answered(
+        self, host: Host, url: URL, headers: Mapping[str, str], guard: Guard
+    ) -> aiohttp.ClientResponse:
+        """The answer's headers.
 
         A server may have closed an idle connection when the request is on its way; that says nothing about
         the next one, so it is repeated until a new connection has been tried.
         """
-        options = self._options(url, headers, own)
-        trace = _Trace(self._settings.timeout * HEADER_PATIENCE)
-        for _ in range(self._settings.connections + 1):
-            trace.reused = False
+        timeout = self._settings.timeout
+        while True:
+            if host.given_up:
+                raise GivenUpError(masked(url), f"given up after {GIVEN_UP} failures in a row")
+            kept = host.idle > 0
+            host.idle -= kept
+            self.requests += 1
             try:
-                async with asyncio.timeout(None) as trace.limit:
-                    response = await self._session.get(url, trace_request_ctx=trace, **options)
+                with guard.within(timeout * PATIENCE):
+                    return await self._session.get(
+                        url, headers=headers, allow_redirects=False, **host.options
+                    )
             except FOREIGN as error:
-                if trace.reused and isinstance(
-                    error, (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError)
-                ):
+                dead = isinstance(error, (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError))
+                if kept and dead and not isinstance(error, aiohttp.ClientConnectorError):
                     continue
-                raise unanswered(error, masked(url), self._settings.timeout) from error
-            self._answered.add(origin(url))
-            return Body(response, self._settings, self._clock)
-        raise unanswered(aiohttp.ServerDisconnectedError(), masked(url), self._settings.timeout)
+                raise unanswered(error, masked(url), timeout) from error
 
-    def _options(self, url: URL, headers: Mapping[str, str], own: str | None) -> dict[str, Any]:
-        """The keywords of a request: what differs from one origin to the next."""
-        authorization = self._credentials.header(url) or own
-        if authorization is not None:
-            headers = {**headers, "Authorization": authorization}
-        options: dict[str, Any] = {"headers": headers, "allow_redirects": False}
+    def _host(self, url: URL) -> Host:
+        """What is to be known of an origin that was not asked before.
+
+        Raises:
+            UpstreamError: its proxy is of a kind that aiohttp does not speak to.
+        """
+        options: dict[str, Any] = {}
         if url.scheme == "https":
             options["ssl"] = self._certificates
         if (proxy := self._proxies.proxy(url)) is not None:
             options["proxy"] = proxy
-        return options
+        return Host(url, options, self._credentials.header(url), self._settings.per_host)
 
     @cached_property
     def _certificates(self) -> ssl.SSLContext:
         """The system's; read when the first https address is asked, for it takes a while."""
         return ssl.create_default_context()
-
-    def _tracing(self) -> aiohttp.TraceConfig:
-        async def reused(_: object, context: Any, __: object) -> None:  # noqa: ANN401 (aiohttp's)
-            self.requests += 1
-            context.trace_request_ctx.begin(reused=True)
-
-        async def created(_: object, context: Any, __: object) -> None:  # noqa: ANN401 (aiohttp's)
-            self.requests += 1
-            context.trace_request_ctx.begin(reused=False)
-
-        config = aiohttp.TraceConfig()
-        config.on_connection_reuseconn.append(reused)
-        config.on_connection_create_end.append(created)
-        return config

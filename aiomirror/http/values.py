@@ -14,6 +14,10 @@ class HttpSettings:
 
     connections: int = 32
     """Simultaneous connections in all."""
+    per_host: int = 64
+    """Simultaneous connections to one host."""
+    rate: int = 0
+    """Bytes a second that are taken in, all transfers together; 0: as many as come."""
     timeout: float = 30.0
     """Seconds: to connect, to the first byte of an answer, and of silence between two of its bytes."""
     min_rate: int = 1000

@@ -1,0 +1,101 @@
+"""The origins that a run talks to: what goes with every request to each, and how each is doing."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from typing import TYPE_CHECKING, Any
+
+from yarl import URL
+
+from aiomirror.errors import UpstreamError
+from aiomirror.http.origins import link_local, origin, parse, userinfo
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+
+GIVEN_UP = 8  # operations in a row that failed for good, before the rest is not tried
+MOST = 1024  # beginnings of addresses that are known by heart; upstream chooses them
+TOO_MANY, FAULT = 429, 500
+
+_PATH = re.compile(r"/[!\"$-~]*")
+"""Nothing to encode, and no fragment."""
+
+
+class Host:
+    """One origin.
+
+    ``options`` are keywords for each request: proxy, certificates.  ``idle`` counts the connections that
+    should be waiting for the next request, so that a broken one can be told from a host that hangs up.
+    """
+
+    def __init__(
+        self, url: URL, options: Mapping[str, Any], authorization: str | None, connections: int
+    ) -> None:
+        self.name = origin(url)
+        self.link_local = link_local(url)
+        self.options, self.authorization = options, authorization
+        self.free = asyncio.Semaphore(connections)
+        self.answered = False
+        """Whether it has answered anything in this run."""
+        self.idle = 0
+        self.rests_until = 0.0
+        """By the session's clock: it has asked to be left alone so long."""
+        self._failures = 0
+
+    @property
+    def given_up(self) -> bool:
+        """Whether so much failed in a row that the rest of the run does without it."""
+        return self._failures >= GIVEN_UP
+
+    def heard(self, status: int) -> None:
+        """It has answered; that it is well, unless it says otherwise."""
+        self.answered = True
+        if status < FAULT and status != TOO_MANY:
+            self._failures = 0
+
+    def failed(self) -> None:
+        """An operation failed although it was tried as often as is allowed."""
+        self._failures += 1
+
+
+class Hosts:
+    """Finds the host of an address; ``made`` makes what is not known yet."""
+
+    def __init__(self, made: Callable[[URL], Host]) -> None:
+        self._made = made
+        self._by_origin: dict[str, Host] = {}
+        self._by_beginning: dict[str, Host] = {}
+
+    def locate(self, url: str) -> tuple[Host, URL]:
+        """The host of an address, and the address as aiohttp takes it.
+
+        Raises:
+            UpstreamError: it is not an absolute http or https URL.
+        """
+        # Thousands of addresses begin alike, and what was checked of one beginning need not be again.
+        slash = url.find("/", len("https://"))
+        host = self._by_beginning.get(url[:slash])
+        if host is not None and _PATH.fullmatch(url, slash):
+            return host, URL(url, encoded=True)
+        parsed = parse(url)
+        host = self.of(parsed)
+        if slash > 0 and userinfo(parsed) is None and len(self._by_beginning) < MOST:
+            self._by_beginning[url[:slash]] = host
+        return host, parsed
+
+    def of(self, url: URL) -> Host:
+        """The host of an address that was parsed."""
+        name = origin(url)
+        host = self._by_origin.get(name)
+        if host is None:
+            host = self._by_origin[name] = self._made(url)
+        return host
+
+    def known(self, url: str) -> Host | None:
+        """The host of an address, if anything was asked of it."""
+        try:
+            return self._by_origin.get(origin(parse(url)))
+        except UpstreamError:
+            return None

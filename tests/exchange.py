@@ -1,0 +1,71 @@
+"""A client under test: what it is asked with, and where its bytes go."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
+
+from aiomirror.http import Client, HttpSettings
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+
+NAME = "a-1.0.tar.gz"
+PATH = f"/files/a/{NAME}"
+PAGE = "/simple/a/"
+CONTENT = bytes(range(256)) * 40
+EMPTY_BLOCKS = bytes.fromhex("1f8b08000000000000ff") + b"\0\0\0\xff\xff" * 201
+"""Compressed data that unpacks to nothing, and goes on."""
+SHORT = HttpSettings(timeout=0.25)
+
+
+class Memory:
+    """A sink that keeps everything."""
+
+    def __init__(self, data: bytes = b"") -> None:
+        self._data = bytearray(data)
+        self.restarts = 0
+        self.written = asyncio.Event()
+
+    @property
+    def data(self) -> bytes:
+        return bytes(self._data)
+
+    @property
+    def received(self) -> int:
+        return len(self._data)
+
+    async def write(self, data: bytes) -> None:
+        self._data += data
+        self.written.set()
+
+    async def restart(self) -> None:
+        self.restarts += 1
+        self._data.clear()
+
+
+class Naps(list[float]):
+    """A sleep that only takes notes, and a clock that goes by them."""
+
+    async def __call__(self, seconds: float) -> None:
+        self.append(seconds)
+
+    def clock(self) -> float:
+        return time.monotonic() + sum(self)
+
+
+@asynccontextmanager
+async def running(settings: HttpSettings | None = None, naps: Naps | None = None) -> AsyncIterator[Client]:
+    naps = Naps() if naps is None else naps
+    async with Client(settings, clock=naps.clock, sleep=naps, random=lambda: 1.0) as client:
+        yield client
+
+
+async def fetched(client: Client, url: str, *, cap: int = 1 << 30) -> Memory:
+    """The file, over as many attempts as the client allows."""
+    sink = Memory()
+    await client.retrying(client.transfer(url, sink, cap=cap).attempt)
+    return sink
