@@ -27,10 +27,10 @@ class Digester:
     """
 
     def __init__(self, algorithms: Collection[str] = ()) -> None:
-        wanted = DIGEST_LENGTHS.keys() & set(algorithms) | {"sha256"}
-        self._hashes: dict[str, _Hash] = {
-            algorithm: hashlib.new(algorithm, usedforsecurity=False) for algorithm in wanted
-        }
+        self._hashes: dict[str, _Hash] = {"sha256": hashlib.sha256(usedforsecurity=False)}
+        for algorithm in algorithms:
+            if algorithm in DIGEST_LENGTHS and algorithm not in self._hashes:
+                self._hashes[algorithm] = hashlib.new(algorithm, usedforsecurity=False)
 
     def update(self, data: bytes | bytearray | memoryview) -> None:
         """Take the next bytes."""
@@ -55,7 +55,7 @@ class Expectation:
 
     def digester(self) -> Digester:
         """A digester of all the algorithms that :meth:`check` will ask for."""
-        return Digester({*self.hashes, *(algorithm for algorithm, _ in self.accepted)})
+        return Digester((*self.hashes, *(algorithm for algorithm, _ in self.accepted)))
 
     def check(self, project: str, filename: str, size: int, digests: Digests) -> None:
         """SizeMismatchError or DigestMismatchError unless the file is what it must be."""

@@ -13,7 +13,7 @@ from aiomirror.store.names import component
 from aiomirror.store.tree import Temporary
 
 if TYPE_CHECKING:
-    from aiomirror.store.digests import Expectation
+    from aiomirror.store.digests import Digester, Expectation
     from aiomirror.store.tree import Tree
 
 Parts = Sequence[bytes]
@@ -38,7 +38,7 @@ class Draft:
         self._temporary: Temporary | None = None
         self._touched = False
         self._size = 0
-        self._digester = expected.digester()
+        self._digester: Digester | None = None
 
     @property
     def pristine(self) -> bool:
@@ -95,12 +95,15 @@ class Draft:
         return self._temporary
 
     def _take(self, parts: Parts) -> None:
+        if self._digester is None:
+            self._digester = self._expected.digester()
         for part in parts:
             self._size += len(part)
             self._digester.update(part)
 
     def _check(self, rest: Parts) -> dict[str, str]:
         self._take(rest)
+        assert self._digester is not None
         digests = self._digester.digests()
         self._expected.check(self.project, self._filename, self._size, digests)
         return digests
@@ -122,4 +125,4 @@ class Draft:
             self._temporary.discard()
             self._temporary = None
         self._size = 0
-        self._digester = self._expected.digester()
+        self._digester = None

@@ -6,6 +6,7 @@ The callers have checked every name already; what fails here is a mistake of the
 from __future__ import annotations
 
 import unicodedata
+from functools import lru_cache
 
 from packaging.utils import is_normalized_name
 
@@ -26,6 +27,7 @@ def is_component(name: str) -> bool:
     return len(name.encode()) <= _LONGEST
 
 
+@lru_cache(maxsize=1024)  # of each project there are many files
 def is_project(name: str) -> bool:
     """Whether ``name`` is a normalised project name that fits into one path component."""
     return is_normalized_name(name) and is_component(name)

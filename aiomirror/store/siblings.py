@@ -48,7 +48,8 @@ def commit_with_metadata(
     if content is None:
         return record, None
     try:
-        return record, write_sibling(tree, project, sibling, content, Expectation(expected))
+        # What is there under its name is of another wheel than the one that has just come.
+        return record, Draft(tree, project, sibling, Expectation(expected)).commit([content])
     except DigestMismatchError:
         return record, None
 

@@ -80,15 +80,15 @@ def regular_file(name: str, within: int) -> int | None:
     return None
 
 
+EAGER = 2**20
+"""Bytes of a file from which on the system is asked to begin writing it at once."""
 _AT_ONCE = 1024
 """Parts that one system call writes: IOV_MAX on Linux and macOS."""
 
 
 def begin_writing(opened: int) -> None:
     """Let the system begin to put a file on disk, without waiting for it; a later fsync waits the less."""
-    # Asking Linux to drop a file from its cache makes it begin to write what is not yet written.  With all of
-    # a group begun before the first is waited for, the group costs about one commit of the file system's
-    # journal instead of one for each file.
+    # Asking Linux to drop a file from its cache makes it begin to write what is not yet written.
     if sys.platform == "linux":
         with suppress(OSError):
             os.posix_fadvise(opened, 0, 0, os.POSIX_FADV_DONTNEED)
@@ -114,14 +114,15 @@ class Temporary:
             if written:
                 rest[-1] = rest[-1][written:]
 
-    def finish(self, later_than: int | None = None) -> FileStat:
-        """Give the file the mode of published ones and close it.
+    def finish(self, later_than: int | None = None, mode: int | None = None) -> FileStat:
+        """Give the file the mode of published ones, or ``mode``, and close it.
 
         Its modification time becomes at least ``later_than``, in nanoseconds.
         """
-        begin_writing(self._file)
-        os.fchmod(self._file, self._tree.file_mode)
         found = os.fstat(self._file)
+        if found.st_size >= EAGER:
+            begin_writing(self._file)
+        os.fchmod(self._file, self._tree.file_mode if mode is None else mode)
         if later_than is not None and found.st_mtime_ns < later_than:
             os.utime(self._file, ns=(later_than, later_than))
             found = os.fstat(self._file)
