@@ -16,14 +16,16 @@ if TYPE_CHECKING:
 PACKAGE = Path(aiomirror.__file__).parent
 LAYERS = (
     {"digests", "errors", "signals"},
-    {"simple", "requirements", "distributions"},
+    {"simple", "requirements", "distributions", "targets"},
     {"selection"},
     {"plan"},
+    {"pruning"},
     {"report", "config"},
     {"http", "store", "state", "progress"},
     {"display", "table"},
     {"index", "holdings", "fetch", "describe"},
-    {"publish", "visit"},
+    {"account", "condemn", "publish", "visit"},
+    {"prune", "underway"},
     {"sync", "rebuild", "verify"},
     {"cli"},
     {"__main__"},
