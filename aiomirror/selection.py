@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from aiomirror.errors import NoMatchingFileError
 from aiomirror.requirements.values import FormatControl
 from aiomirror.simple.filenames import FileKind, parse_filename, parse_version, version_key
+from aiomirror.simple.values import ProjectFile
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -22,9 +23,12 @@ if TYPE_CHECKING:
     from packaging.specifiers import SpecifierSet
     from packaging.utils import NormalizedName
 
-    from aiomirror.requirements.values import Wanted
+    from aiomirror.requirements.values import Hashes, Wanted
     from aiomirror.simple.filenames import ParsedName
-    from aiomirror.simple.values import ProjectFile, ProjectPage
+    from aiomirror.simple.values import ProjectPage
+
+MAX_NAMED = 5
+"""Files of a lock that an error names; a project may have a hundred wheels."""
 
 
 class LeftOut(enum.IntEnum):
@@ -39,11 +43,12 @@ class LeftOut(enum.IntEnum):
     TOO_LARGE = 7
     OTHER_VERSION = 8
     UNKNOWN_VERSION = 9
-    YANKED = 10
-    OTHER_DIGEST = 11
-    PRE_RELEASE = 12
-    OLDER = 13
-    QUARANTINED = 14
+    NOT_LOCKED = 10
+    YANKED = 11
+    OTHER_DIGEST = 12
+    PRE_RELEASE = 13
+    OLDER = 14
+    QUARANTINED = 15
 
     def __str__(self) -> str:
         return _SENTENCES[self]
@@ -59,6 +64,7 @@ _SENTENCES = {
     LeftOut.TOO_LARGE: "larger than --max-file-size",
     LeftOut.OTHER_VERSION: "its version is not asked for",
     LeftOut.UNKNOWN_VERSION: "no version that PEP 440 knows; === or --all-versions takes it",
+    LeftOut.NOT_LOCKED: "not one of the files that the lock file lists",
     LeftOut.YANKED: "yanked; an exact pin takes it",
     LeftOut.OTHER_DIGEST: "its digest is none of those that the requirement lists",
     LeftOut.PRE_RELEASE: "a pre-release; --pre takes it",
@@ -90,7 +96,7 @@ class Chosen:
     file: ProjectFile
     version: str
     wanted_by: tuple[str, ...]
-    accepted: frozenset[tuple[str, str]] = frozenset()
+    accepted: Hashes = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +137,7 @@ def demands(
 
 
 def _alike(one: Wanted, other: Wanted) -> bool:
-    return one.specifier == other.specifier and one.hashes == other.hashes
+    return (one.specifier, one.hashes, one.files) == (other.specifier, other.hashes, other.files)
 
 
 class _Reasons(dict[str, LeftOut]):
@@ -152,8 +158,9 @@ def select(page: ProjectPage, wants: Sequence[Wanted], policy: Policy) -> Select
         found = _choose(releases, want, policy, left_out)
         for one in found:
             chosen[one.file.filename] = _union(chosen.get(one.file.filename), one)
-        if not found:
-            unsatisfied.append(_unsatisfied(page, releases, want, left_out))
+        missing = _missing(page, found, want, policy)
+        if missing or not found:
+            unsatisfied.append(_unsatisfied(page, releases, want, left_out, missing))
     reasons = {name: reason for name, reason in left_out.items() if name not in chosen}
     return Selection(tuple(chosen.values()), reasons, tuple(unsatisfied))
 
@@ -210,23 +217,32 @@ def _choose(
         elif files := _usable(release, want, reasons):
             candidates[release.text] = files
     allowed = _without_prereleases(candidates, want.specifier, policy)
-    newest = sorted(allowed, key=version_key, reverse=True)[: policy.latest]
+    newest = sorted(allowed, key=version_key, reverse=True)[: None if want.files else policy.latest]
     for text in candidates.keys() - newest:
         reasons.leave(candidates[text], LeftOut.OLDER if text in allowed else LeftOut.PRE_RELEASE)
     return [
-        Chosen(file, text, (want.text,), frozenset() if _listed(file, want.hashes) else want.hashes)
+        Chosen(file, text, (want.text,), _to_check(file, want))
         for text in newest
         for file in candidates[text]
     ]
+
+
+def _to_check(file: ProjectFile, want: Wanted) -> Hashes:
+    """The hashes that are still to be looked for in the bytes: none, if upstream lists one of them."""
+    hashes = want.accepted(file.filename) or frozenset()
+    return frozenset() if _listed(file, hashes) else hashes
 
 
 def _usable(release: _Release, want: Wanted, reasons: _Reasons) -> list[ProjectFile]:
     """The files of a version that matches, without those that the requirement still rules out."""
     usable = []
     for file in release.files:
-        if file.yanked is not None and want.pin is None:
+        hashes = want.accepted(file.filename)
+        if hashes is None:
+            reasons.leave([file], LeftOut.NOT_LOCKED)
+        elif file.yanked is not None and want.pin is None:
             reasons.leave([file], LeftOut.YANKED)
-        elif not _digest_admitted(file, want.hashes):
+        elif not _digest_admitted(file, hashes):
             reasons.leave([file], LeftOut.OTHER_DIGEST)
         else:
             usable.append(file)
@@ -252,13 +268,13 @@ def _without_prereleases(candidates: Iterable[str], specifier: SpecifierSet, pol
     return unknown.union(specifier.filter(known, prereleases=True if policy.prereleases else None))
 
 
-def _digest_admitted(file: ProjectFile, hashes: frozenset[tuple[str, str]]) -> bool:
+def _digest_admitted(file: ProjectFile, hashes: Hashes) -> bool:
     """Whether the file may have one of the digests; what upstream does not list shows when it is fetched."""
     listed = [algorithm for algorithm, _ in hashes if algorithm in file.hashes]
     return not listed or _listed(file, hashes)
 
 
-def _listed(file: ProjectFile, hashes: frozenset[tuple[str, str]]) -> bool:
+def _listed(file: ProjectFile, hashes: Hashes) -> bool:
     return any(file.hashes.get(algorithm) == digest for algorithm, digest in hashes)
 
 
@@ -270,11 +286,35 @@ def _union(one: Chosen | None, other: Chosen) -> Chosen:
     return replace(one, wanted_by=(*one.wanted_by, *other.wanted_by), accepted=accepted)
 
 
+def _missing(page: ProjectPage, found: Iterable[Chosen], want: Wanted, policy: Policy) -> list[str]:
+    """The files of a lock that were not found, without those that the policy rules out."""
+    found_names = {one.file.filename for one in found}
+    upstream = {file.filename: file for file in page.files} if want.files else {}
+    missing = []
+    for name in want.files.keys() - found_names:
+        file = upstream.get(name) or ProjectFile(filename=name, url="", hashes={})
+        reason = _ruled_out(file, parse_filename(name, page.project), page.project, policy)
+        if reason is None or reason < LeftOut.LEGACY_FORMAT:  # the first one that a policy decides
+            missing.append(name)
+    return sorted(missing)
+
+
 def _unsatisfied(
-    page: ProjectPage, releases: Mapping[object, _Release], want: Wanted, left_out: Mapping[str, LeftOut]
+    page: ProjectPage,
+    releases: Mapping[object, _Release],
+    want: Wanted,
+    left_out: Mapping[str, LeftOut],
+    missing: Sequence[str],
 ) -> NoMatchingFileError:
     texts = [release.text for release in releases.values()] or list(page.versions)
     newest = max(texts, key=version_key, default=None)
+    if missing:
+        whys = {str(left_out.get(name, "not listed upstream")) for name in missing}
+        more = f" and {len(missing) - MAX_NAMED} more" if len(missing) > MAX_NAMED else ""
+        names = ", ".join(missing[:MAX_NAMED]) + more
+        return NoMatchingFileError(
+            page.project, names, newest, "; ".join([f"locked in {want.origin}", *sorted(whys)])
+        )
     if page.status.marker == "quarantined":
         why = str(LeftOut.QUARANTINED)
     else:

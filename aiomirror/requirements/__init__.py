@@ -1,4 +1,4 @@
-"""Requirement files and command-line specs: text to requirements, without IO."""
+"""Requirements, from command-line specs, requirements files, lock files and projects, without IO."""
 
 from aiomirror.requirements.gather import gather
 from aiomirror.requirements.parse import is_file_argument, parse_spec

@@ -15,12 +15,16 @@ from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
 from aiomirror.errors import RequirementError, RequirementErrors
+from aiomirror.requirements.documents import document_kind
 from aiomirror.requirements.lines import Line, decode, logical_lines, variables
+from aiomirror.requirements.locks import read_lock
 from aiomirror.requirements.options import WEAK, Given, parse_hash, parse_options, split_options
-from aiomirror.requirements.parse import Hashes, not_mirrored, parse_spec, read_requirement
+from aiomirror.requirements.parse import not_mirrored, parse_spec, read_requirement
+from aiomirror.requirements.pyproject import Offered, not_offered, read_pyproject
 from aiomirror.requirements.values import (
     COMMAND_LINE,
     FileOptions,
+    Hashes,
     LineError,
     NotMirrored,
     Parsed,
@@ -32,6 +36,8 @@ from aiomirror.requirements.values import (
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
+
+    from aiomirror.requirements.documents import Kind
 
 Read = Callable[[str], bytes]
 """Path → the file's bytes; "-" is standard input.  May raise OSError."""
@@ -48,8 +54,14 @@ def gather(
     constraints: Sequence[str],
     read: Read,
     env: Mapping[str, str],
+    *,
+    extras: Sequence[str] = (),
+    groups: Sequence[str] = (),
 ) -> Parsed:
     """Read command-line requirements, requirements files and constraints files, with all that they include.
+
+    Lock files and ``pyproject.toml``, told by their names, may stand wherever requirements files may; each of
+    the ``extras`` and ``groups`` has to be in one ``pyproject.toml`` at least.
 
     As pip does: nested paths are relative to the file that names them, "-" is standard input, a ``-r`` in a
     constraints file includes requirements, and a file that includes itself is an error.  A file that is named
@@ -58,7 +70,7 @@ def gather(
     Raises RequirementError, or RequirementErrors for several: a text that is no requirement, an unknown
     option, a file that cannot be read.
     """
-    gathering = _Gathering(read, env)
+    gathering = _Gathering(read, env, extras, groups)
     for spec in specs:
         with gathering.collecting():
             gathering.take(parse_spec(spec), constraint=False)
@@ -84,7 +96,7 @@ class _Include(NamedTuple):
 
 
 class _Collecting:
-    """A context in which a RequirementError is kept for later."""
+    """A context in which a RequirementError, or several, are kept for later."""
 
     def __init__(self, problems: list[RequirementError]) -> None:
         self._problems = problems
@@ -92,9 +104,12 @@ class _Collecting:
     def __enter__(self) -> None: ...
 
     def __exit__(self, kind: object, error: BaseException | None, traceback: object) -> bool:
-        if not isinstance(error, RequirementError):
+        if isinstance(error, RequirementErrors):
+            self._problems.extend(error.problems)
+        elif isinstance(error, RequirementError):
+            self._problems.append(error)
+        else:
             return False
-        self._problems.append(error)
         return True
 
 
@@ -104,6 +119,9 @@ class _Gathering:
 
     read: Read
     env: Mapping[str, str]
+    extras: Sequence[str] = ()
+    groups: Sequence[str] = ()
+    offered: Offered = field(default_factory=Offered)
     wanted: list[Wanted] = field(default_factory=list)
     constraints: list[Wanted] = field(default_factory=list)
     not_mirrored: list[NotMirrored] = field(default_factory=list)
@@ -116,6 +134,9 @@ class _Gathering:
     open: list[tuple[str, str]] = field(default_factory=list)
 
     def result(self) -> Parsed:
+        if not self.problems:  # or what is not there may only not have been read
+            self.problems += not_offered("--extra", self.extras, self.offered.extras)
+            self.problems += not_offered("--group", self.groups, self.offered.groups)
         if len(self.problems) == 1:
             raise self.problems[0]
         if self.problems:
@@ -155,9 +176,25 @@ class _Gathering:
             self.done.add(key)
             self.open.append(key)
             try:
-                self._lines(path, include)
+                if kind := document_kind(path):
+                    self._document(kind, path, include)
+                else:
+                    self._lines(path, include)
             finally:
                 self.open.pop()
+
+    def _document(self, kind: Kind, path: str, include: _Include) -> None:
+        if include.role == "-c":
+            raise include.error("a lock file or pyproject.toml holds requirements; name it with -r")
+        source, data = _shown(path), self._bytes(path, include)
+        if kind == "pyproject":
+            parsed, offered = read_pyproject(source, data, self.extras, self.groups)
+            self.offered = Offered(self.offered.extras | offered.extras, self.offered.groups | offered.groups)
+        else:
+            parsed = read_lock(kind, source, data)
+        self.wanted += parsed.wanted
+        self.not_mirrored += parsed.not_mirrored
+        self.warnings += parsed.warnings
 
     def _lines(self, path: str, include: _Include) -> None:
         text = self._text(path, include)

@@ -15,8 +15,10 @@ from packaging.utils import canonicalize_name
 from packaging.version import InvalidVersion, Version
 
 from aiomirror.errors import RequirementError
+from aiomirror.requirements.documents import document_kind
 from aiomirror.requirements.values import (
     COMMAND_LINE,
+    Hashes,
     LineError,
     NotMirrored,
     Wanted,
@@ -26,7 +28,6 @@ from aiomirror.requirements.values import (
     project_name,
 )
 
-Hashes = frozenset[tuple[str, str]]
 _NO_HASHES: Hashes = frozenset()
 
 _VCS = re.compile(r"(?:git|hg|svn|bzr)\+", re.IGNORECASE)
@@ -59,14 +60,15 @@ def parse_spec(text: str) -> Wanted | NotMirrored:
 
 
 def is_file_argument(text: str) -> bool:
-    """Whether a command-line argument, in the place of a name, is the path of a requirements file.
+    """Whether a command-line argument, in the place of a name, is the path of a file to read.
 
-    Told by the text alone, for a file called ``six`` in the current folder is not meant by ``six``: "-", or a
-    name that ends in ``.txt`` or ``.in``.
+    Told by the text alone, for a file called ``six`` in the current folder is not meant by ``six``: "-", a
+    name that ends in ``.txt`` or ``.in``, a lock file, or ``pyproject.toml``.
     """
-    return text == "-" or (
-        text.lower().endswith((".txt", ".in")) and not _URL.search(text) and "@" not in text
-    )
+    if text == "-":
+        return True
+    named = text.lower().endswith((".txt", ".in")) or document_kind(text) is not None
+    return named and not _URL.search(text) and "@" not in text
 
 
 def read_requirement(

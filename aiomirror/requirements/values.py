@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Literal
 from packaging.utils import NormalizedName, canonicalize_name
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from packaging.markers import Marker
     from packaging.specifiers import SpecifierSet
 
@@ -25,6 +27,8 @@ _USERINFO = re.compile(r"(?<=://)(?!git@)[^/?#\s]*@")
 
 FormatKind = Literal["no_binary", "only_binary"]
 FormatRule = tuple[FormatKind, str]
+Hashes = frozenset[tuple[str, str]]
+"""Algorithm and lower-case hex, of which a file needs one."""
 
 
 class LineError(ValueError):
@@ -36,7 +40,8 @@ class Wanted:
     """Files of one project that are asked for, or, in ``Parsed.constraints``, its versions that are allowed.
 
     ``===`` with a version that PEP 440 does not know is a specifier like the others: ``SpecifierSet`` carries
-    it and compares it as text, ignoring case.  The marker and the extras are kept, not evaluated.
+    it and compares it as text, ignoring case.  The marker and the extras are kept, not evaluated; the marker
+    of a lock file may ask for ``extras`` and ``dependency_groups`` (PEP 751).
     """
 
     project: NormalizedName
@@ -44,12 +49,18 @@ class Wanted:
     extras: frozenset[str] = frozenset()
     """Normalised."""
     marker: Marker | None = None
-    hashes: frozenset[tuple[str, str]] = frozenset()
-    """Algorithm and lower-case hex; a file needs one of them, if there are any."""
+    hashes: Hashes = frozenset()
+    """Empty: any file will do."""
     origin: str = COMMAND_LINE
     """``req.txt:12``, or "command line"."""
     text: str = ""
     """As written, but for white space, variables and options."""
+    files: Mapping[str, Hashes] = field(default_factory=dict, hash=False)
+    """Of a lock file: by name the only files that are asked for, each with hashes of its own; empty: any."""
+
+    def accepted(self, filename: str) -> Hashes | None:
+        """The hashes one of which the file must have, empty for any; None if it is not asked for."""
+        return self.files.get(filename) if self.files else self.hashes
 
     @property
     def pin(self) -> str | None:

@@ -1,0 +1,6 @@
+"""Lock files: text to the files that they list, and the files of a mirror to the text of a lock."""
+
+from aiomirror.requirements.locks.read import read_lock
+from aiomirror.requirements.locks.write import LockFile, LockPackage, unlockable, write_pylock
+
+__all__ = ["LockFile", "LockPackage", "read_lock", "unlockable", "write_pylock"]

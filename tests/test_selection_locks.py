@@ -1,0 +1,135 @@
+"""What is chosen of a page when a lock file names the files."""
+
+from __future__ import annotations
+
+import pytest
+from packaging.specifiers import SpecifierSet
+from packaging.utils import canonicalize_name
+
+from aiomirror.requirements import FormatControl, Wanted, parse_spec
+from aiomirror.selection import MAX_NAMED, LeftOut, Policy, Selection, demands, select
+from aiomirror.simple.values import ProjectFile, ProjectPage, ProjectStatus
+
+A, B, C = "a" * 64, "b" * 64, "c" * 64
+FOO = canonicalize_name("foo")
+WHEEL, SDIST = "foo-1.0-py3-none-any.whl", "foo-1.0.tar.gz"
+
+
+def page(files: dict[str, str], *, status: str = "active", yanked: str | None = None) -> ProjectPage:
+    """Files by name with their sha256; "" for one that has none listed."""
+    made = (
+        ProjectFile(
+            filename=name,
+            url=f"https://files.example/{name}",
+            hashes={"sha256": digest} if digest else {},
+            yanked=yanked,
+        )
+        for name, digest in files.items()
+    )
+    return ProjectPage(project=FOO, files=tuple(made), status=ProjectStatus(status))
+
+
+def locked(files: dict[str, str], version: str = "1.0") -> Wanted:
+    hashes = {name: frozenset({("sha256", digest)} if digest else ()) for name, digest in files.items()}
+    return Wanted(FOO, SpecifierSet(f"=={version}"), origin="uv.lock:5", text=f"foo=={version}", files=hashes)
+
+
+def chosen(selection: Selection) -> dict[str, set[str]]:
+    """File → the digests that its bytes are to be checked for."""
+    return {one.file.filename: {digest for _, digest in one.accepted} for one in selection.chosen}
+
+
+def errors(selection: Selection) -> list[str]:
+    return [str(error) for error in selection.unsatisfied]
+
+
+def test_only_the_files_that_are_listed() -> None:
+    there = {WHEEL: A, SDIST: B, "foo-1.0-py2-none-any.whl": C, "foo-1.1.tar.gz": C}
+    selection = select(page(there), [locked({WHEEL: A, SDIST: B})], Policy())
+    assert chosen(selection) == {WHEEL: set(), SDIST: set()}
+    assert not selection.unsatisfied
+    assert selection.left_out == {
+        "foo-1.0-py2-none-any.whl": LeftOut.NOT_LOCKED,
+        "foo-1.1.tar.gz": LeftOut.OTHER_VERSION,
+    }
+
+
+def test_no_file_vouches_for_another() -> None:
+    selection = select(page({WHEEL: B, SDIST: B}), [locked({WHEEL: A, SDIST: B})], Policy())
+    assert chosen(selection) == {SDIST: set()}
+    (error,) = errors(selection)
+    assert error.startswith(
+        f"foo: nothing satisfies '{WHEEL}'; the newest version is 1.0 (locked in uv.lock:5; "
+    )
+    assert error.endswith("; its digest is none of those that the requirement lists)")
+
+
+def test_digests_that_upstream_does_not_list_are_looked_for_in_the_bytes() -> None:
+    selection = select(page({WHEEL: "", SDIST: ""}), [locked({WHEEL: A, SDIST: ""})], Policy())
+    assert chosen(selection) == {WHEEL: {A}, SDIST: set()}
+
+
+def test_files_that_upstream_lacks_are_named() -> None:
+    selection = select(page({SDIST: B, "foo-2.0.tar.gz": C}), [locked({WHEEL: A, SDIST: B})], Policy())
+    assert chosen(selection) == {SDIST: set()}
+    (error,) = errors(selection)
+    assert error.startswith(f"foo: nothing satisfies '{WHEEL}'; the newest version is 2.0 ")
+    assert error.endswith("(locked in uv.lock:5; not listed upstream)")
+    selection = select(page({"foo-2.0.tar.gz": C}), [locked({WHEEL: A, SDIST: B})], Policy())
+    assert errors(selection)[0].startswith(f"foo: nothing satisfies '{WHEEL}, {SDIST}'; ")
+
+
+def test_of_many_files_that_are_missing_a_few_are_named() -> None:
+    wheels = {f"foo-1.0-cp3{n}-none-any.whl": A for n in range(10, 10 + MAX_NAMED + 3)}
+    (error,) = errors(select(page({}), [locked(wheels)], Policy()))
+    assert "foo-1.0-cp310-none-any.whl, " in error
+    assert " and 3 more'" in error
+
+
+def test_files_that_the_policy_rules_out_are_not_missed() -> None:
+    wheels = Policy(formats=FormatControl(only_binary=frozenset({":all:"})))
+    lock = locked({WHEEL: A, SDIST: B, "foo-1.0-py3.11.egg": C})
+    for there in ({WHEEL: A, SDIST: B}, {WHEEL: A}):
+        selection = select(page(there), [lock], wheels)
+        assert (chosen(selection), errors(selection)) == ({WHEEL: set()}, [])
+    (error,) = errors(select(page({SDIST: B}), [locked({SDIST: B})], wheels))
+    assert "--only-binary leaves those out" in error
+
+
+def test_a_lock_is_a_pin() -> None:
+    lock = locked({"foo-1.0rc1.tar.gz": A}, "1.0rc1")
+    selection = select(page({"foo-1.0rc1.tar.gz": A, SDIST: B}, yanked="broken"), [lock], Policy())
+    assert chosen(selection) == {"foo-1.0rc1.tar.gz": set()}
+
+
+def test_every_file_is_taken_whatever_versions_it_is_of() -> None:
+    files = {"foo-1.0+cpu-py3-none-any.whl": A, SDIST: B}
+    assert chosen(select(page(files), [locked(files)], Policy(latest=1))).keys() == files.keys()
+
+
+def test_of_a_quarantined_project_nothing() -> None:
+    selection = select(page({SDIST: B}, status="quarantined"), [locked({SDIST: B})], Policy())
+    assert not selection.chosen
+    assert "quarantined" in errors(selection)[0]
+
+
+def test_a_lock_beside_other_requirements() -> None:
+    newest = parse_spec("foo")
+    assert isinstance(newest, Wanted)
+    there = {WHEEL: A, SDIST: B, "foo-2.0.tar.gz": C}
+    selection = select(page(there), [locked({WHEEL: A}), newest], Policy())
+    assert chosen(selection).keys() == {WHEEL, "foo-2.0.tar.gz"}
+
+
+@pytest.mark.parametrize("other", [{WHEEL: B}, {SDIST: A}, {WHEEL: A, SDIST: A}])
+def test_locks_that_differ_are_kept_apart(other: dict[str, str]) -> None:
+    first, again, second = locked({WHEEL: A}), locked({WHEEL: A}), locked(other)
+    assert demands([first, again, second], []) == {FOO: (first, second)}
+
+
+def test_constraints_bind_locks() -> None:
+    bound = parse_spec("foo<1")
+    assert isinstance(bound, Wanted)
+    (want,) = demands([locked({SDIST: A})], [bound])[FOO]
+    (error,) = errors(select(page({SDIST: A}), [want], Policy()))
+    assert "its version is not asked for" in error
