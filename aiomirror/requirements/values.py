@@ -58,6 +58,9 @@ class Wanted:
     files: Mapping[str, Hashes] = field(default_factory=dict, hash=False)
     """Of a lock file: by name the only files that are asked for, each with hashes of its own; empty: any."""
 
+    targets: tuple[str, ...] = ()
+    """Names of the targets that it is wanted for; none: all of them."""
+
     def accepted(self, filename: str) -> Hashes | None:
         """The hashes one of which the file must have, empty for any; None if it is not asked for."""
         return self.files.get(filename) if self.files else self.hashes

@@ -15,7 +15,6 @@ from packaging.utils import canonicalize_name
 from aiomirror.errors import ContentTypeError
 from aiomirror.simple.charset import parse_content_type
 from aiomirror.simple.notes import shown
-from aiomirror.simple.read_html import read_html_page, read_html_root
 from aiomirror.simple.read_json import read_json_page, read_json_root
 from aiomirror.simple.values import HTML_TYPE, JSON_TYPE
 
@@ -41,6 +40,8 @@ def read_page(body: bytes, content_type: str | None, url: str, project: Normaliz
     if media_type == JSON_TYPE:
         return read_json_page(body, url, project)
     if media_type in _HTML_TYPES:
+        from aiomirror.simple.read_html import read_html_page  # noqa: PLC0415 (lxml takes its time; JSON is usual)
+
         return read_html_page(body, charset, url, project)
     raise _unsupported(content_type, url)
 
@@ -56,6 +57,8 @@ def read_root(body: bytes, content_type: str | None, url: str) -> dict[Normalize
     if media_type == JSON_TYPE:
         listed = read_json_root(body, url)
     elif media_type in _HTML_TYPES:
+        from aiomirror.simple.read_html import read_html_root  # noqa: PLC0415 (as above)
+
         listed = ((name, None) for name in read_html_root(body, charset, url))
     else:
         raise _unsupported(content_type, url)

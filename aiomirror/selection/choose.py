@@ -7,13 +7,13 @@ left.  Markers are not evaluated: the mirror serves other machines than the one 
 
 from __future__ import annotations
 
-import enum
 from collections import defaultdict
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from aiomirror.errors import NoMatchingFileError
-from aiomirror.requirements.values import FormatControl
+from aiomirror.selection.fitting import for_targets, may_fit
+from aiomirror.selection.values import Chosen, LeftOut, Policy, Selection
 from aiomirror.simple.filenames import FileKind, parse_filename, parse_version, version_key
 from aiomirror.simple.values import ProjectFile
 
@@ -23,90 +23,12 @@ if TYPE_CHECKING:
     from packaging.specifiers import SpecifierSet
     from packaging.utils import NormalizedName
 
-    from aiomirror.requirements.values import Hashes, Wanted
+    from aiomirror.requirements.values import FormatControl, Hashes, Wanted
     from aiomirror.simple.filenames import ParsedName
     from aiomirror.simple.values import ProjectPage
 
 MAX_NAMED = 5
 """Files of a lock that an error names; a project may have a hundred wheels."""
-
-
-class LeftOut(enum.IntEnum):
-    """Why a file is left out, in the order in which the rules are asked: a later one came closer."""
-
-    NOT_A_DISTRIBUTION = 1
-    OTHER_PROJECT = 2
-    NO_VERSION = 3
-    LEGACY_FORMAT = 4
-    WHEEL = 5
-    SOURCE_ARCHIVE = 6
-    TOO_LARGE = 7
-    OTHER_VERSION = 8
-    UNKNOWN_VERSION = 9
-    NOT_LOCKED = 10
-    YANKED = 11
-    OTHER_DIGEST = 12
-    PRE_RELEASE = 13
-    OLDER = 14
-    QUARANTINED = 15
-
-    def __str__(self) -> str:
-        return _SENTENCES[self]
-
-
-_SENTENCES = {
-    LeftOut.NOT_A_DISTRIBUTION: "not a distribution",
-    LeftOut.OTHER_PROJECT: "named as another project's file",
-    LeftOut.NO_VERSION: "no version can be read from its name",
-    LeftOut.LEGACY_FORMAT: "a legacy format; --legacy-formats takes it",
-    LeftOut.WHEEL: "a wheel, and --no-binary leaves wheels out",
-    LeftOut.SOURCE_ARCHIVE: "a source archive, and --only-binary leaves those out",
-    LeftOut.TOO_LARGE: "larger than --max-file-size",
-    LeftOut.OTHER_VERSION: "its version is not asked for",
-    LeftOut.UNKNOWN_VERSION: "no version that PEP 440 knows; === or --all-versions takes it",
-    LeftOut.NOT_LOCKED: "not one of the files that the lock file lists",
-    LeftOut.YANKED: "yanked; an exact pin takes it",
-    LeftOut.OTHER_DIGEST: "its digest is none of those that the requirement lists",
-    LeftOut.PRE_RELEASE: "a pre-release; --pre takes it",
-    LeftOut.OLDER: "older than the newest that match",
-    LeftOut.QUARANTINED: "upstream has quarantined the project",
-}
-
-
-@dataclass(frozen=True, slots=True)
-class Policy:
-    """What holds for all requirements of a run."""
-
-    prereleases: bool = False
-    latest: int | None = 1
-    """The newest N matching versions; None: all of them."""
-    formats: FormatControl = FormatControl()
-    max_file_size: int | None = None
-    """In bytes; a file of unknown size passes here and is capped when it is fetched."""
-    legacy_formats: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Chosen:
-    """A file that is wanted, and by which requirements.
-
-    ``accepted``: the ``(algorithm, digest)`` pairs one of which its bytes must have; empty: any.
-    """
-
-    file: ProjectFile
-    version: str
-    wanted_by: tuple[str, ...]
-    accepted: Hashes = frozenset()
-
-
-@dataclass(frozen=True, slots=True)
-class Selection:
-    """What was chosen, why the rest was not, and which requirements found nothing."""
-
-    chosen: tuple[Chosen, ...]
-    left_out: Mapping[str, LeftOut]
-    """File name → reason."""
-    unsatisfied: tuple[NoMatchingFileError, ...]
 
 
 @dataclass(slots=True)
@@ -137,7 +59,12 @@ def demands(
 
 
 def _alike(one: Wanted, other: Wanted) -> bool:
-    return (one.specifier, one.hashes, one.files) == (other.specifier, other.hashes, other.files)
+    return (one.specifier, one.hashes, one.files, one.targets) == (
+        other.specifier,
+        other.hashes,
+        other.files,
+        other.targets,
+    )
 
 
 class _Reasons(dict[str, LeftOut]):
@@ -195,9 +122,17 @@ def _ruled_out(
         return LeftOut.NO_VERSION
     if parsed.kind is FileKind.LEGACY and not policy.legacy_formats:
         return LeftOut.LEGACY_FORMAT
+    return _limited(file, policy) or _format(policy.formats, project, parsed.kind)
+
+
+def _limited(file: ProjectFile, policy: Policy) -> LeftOut | None:
     if policy.max_file_size is not None and (file.size or 0) > policy.max_file_size:
         return LeftOut.TOO_LARGE
-    return _format(policy.formats, project, parsed.kind)
+    if policy.exclude_newer is None:
+        return None
+    if file.upload_time is None:
+        return LeftOut.UNDATED
+    return LeftOut.TOO_NEW if file.upload_time >= policy.exclude_newer else None
 
 
 def _format(formats: FormatControl, project: NormalizedName, kind: FileKind) -> LeftOut | None:
@@ -223,8 +158,29 @@ def _choose(
     return [
         Chosen(file, text, (want.text,), _to_check(file, want))
         for text in newest
-        for file in candidates[text]
+        for file in _fitting(candidates[text], want, policy, reasons)
     ]
+
+
+def _fitting(
+    files: Sequence[ProjectFile], want: Wanted, policy: Policy, reasons: _Reasons
+) -> Sequence[ProjectFile]:
+    """Of the files of a version those that the targets need for which this is wanted."""
+    targets = [one for one in policy.targets if not want.targets or one.name in want.targets]
+    if not targets:
+        return files
+    legacy = [file for file in files if _is_legacy(file, want.project)]  # which no installer takes any more
+    reasons.leave(legacy, LeftOut.OTHER_TARGET)
+    others = [file for file in files if file not in legacy]
+    fitting, left_out = for_targets(others, targets, best=policy.best_wheel, sdists=policy.sdists)
+    for file, reason in left_out:
+        reasons.leave([file], reason)
+    return fitting
+
+
+def _is_legacy(file: ProjectFile, project: NormalizedName) -> bool:
+    parsed = parse_filename(file.filename, project)
+    return parsed is not None and parsed.kind is FileKind.LEGACY
 
 
 def _to_check(file: ProjectFile, want: Wanted) -> Hashes:
@@ -294,6 +250,8 @@ def _missing(page: ProjectPage, found: Iterable[Chosen], want: Wanted, policy: P
     for name in want.files.keys() - found_names:
         file = upstream.get(name) or ProjectFile(filename=name, url="", hashes={})
         reason = _ruled_out(file, parse_filename(name, page.project), page.project, policy)
+        if policy.targets and not may_fit(name, policy.targets):
+            continue
         if reason is None or reason < LeftOut.LEGACY_FORMAT:  # the first one that a policy decides
             missing.append(name)
     return sorted(missing)

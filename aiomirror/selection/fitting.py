@@ -1,0 +1,94 @@
+"""Which files of one version the machines need that will install it.
+
+As an installer there would: a wheel where one fits, by its tags and its ``requires-python``, else the source
+archive.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from packaging.specifiers import InvalidSpecifier, SpecifierSet
+from packaging.tags import parse_tag
+
+from aiomirror.selection.values import LeftOut
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Sequence
+
+    from aiomirror.simple.values import ProjectFile
+    from aiomirror.targets import Target
+
+Rank = tuple[int, tuple[int, ...]]
+MAX_TAGS = 1000
+"""Tags that a compressed set may stand for; a hostile name could stand for billions."""
+WHEEL = ".whl"
+_BUILD = re.compile(r"[0-9]{1,18}")
+
+
+def for_targets(
+    files: Sequence[ProjectFile], targets: Collection[Target], *, best: bool, sdists: bool
+) -> tuple[list[ProjectFile], list[tuple[ProjectFile, LeftOut]]]:
+    """The files of a version that the targets need, and the others with the reason.
+
+    Every wheel that fits, or with ``best`` the one that each target would choose; source archives where a
+    target has no wheel, or with ``sdists`` in any case.
+    """
+    wheels = [file for file in files if file.filename.endswith(WHEEL)]
+    fitting = {target.name: _ranked(wheels, target) for target in targets}
+    chosen = {name for ranked in fitting.values() for name in (ranked[:1] if best else ranked)}
+    some = {name for ranked in fitting.values() for name in ranked}
+    bare = [target for target in targets if not fitting[target.name]]
+    kept, left_out = [], []
+    for file in files:
+        if file.filename in chosen:
+            kept.append(file)
+        elif file.filename.endswith(WHEEL):
+            left_out.append((file, LeftOut.WORSE_WHEEL if file.filename in some else LeftOut.OTHER_TARGET))
+        elif any(_admits(target, file) for target in (targets if sdists else bare)):
+            kept.append(file)
+        else:
+            left_out.append((file, LeftOut.OTHER_TARGET if bare else LeftOut.SPARE_SOURCE))
+    return kept, left_out
+
+
+def may_fit(filename: str, targets: Iterable[Target]) -> bool:
+    """Whether the file is a wheel that fits one of the targets by its tags."""
+    return filename.endswith(WHEEL) and any(_rank(filename, target) is not None for target in targets)
+
+
+def _ranked(wheels: Iterable[ProjectFile], target: Target) -> list[str]:
+    """The names of the wheels that fit, the best first."""
+    ranked = [
+        (rank, file.filename)
+        for file in wheels
+        if (rank := _rank(file.filename, target)) is not None and _admits(target, file)
+    ]
+    return [name for _, name in sorted(ranked)]
+
+
+def _rank(filename: str, target: Target) -> Rank | None:
+    """How well a wheel fits: by its tags, then the higher build number (PEP 427); None where it does not."""
+    parts = filename.removesuffix(WHEEL).split("-")
+    count = 1
+    for part in parts[-3:]:
+        count *= part.count(".") + 1
+    if count > MAX_TAGS:
+        return None
+    try:
+        rank = target.rank(parse_tag("-".join(parts[-3:])))
+    except ValueError:
+        return None
+    build = _BUILD.match(parts[2]) if len(parts) == 6 else None  # noqa: PLR2004 (PEP 427)
+    return None if rank is None else (rank, (-int(build[0]),) if build else (1,))
+
+
+def _admits(target: Target, file: ProjectFile) -> bool:
+    """Whether ``requires-python`` does; one that cannot be read is ignored, as installers do."""
+    if not file.requires_python:
+        return True
+    try:
+        return target.admits_python(SpecifierSet(file.requires_python))
+    except InvalidSpecifier:
+        return True
