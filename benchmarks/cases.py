@@ -20,6 +20,8 @@ class Kind(enum.Enum):
     """All of it is there."""
     CHANGED = enum.auto()
     """One project in a hundred has a new version."""
+    VERIFY = enum.auto()
+    """All of it is there, once for all contenders, and is read again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +38,7 @@ class Case:
     floors: tuple[str, ...] = FLOORS
     peers: tuple[str, ...] = ()
     times: float = 1.0
-    """Multiplies the scale: growth is the same corpus, ten times as large."""
+    """Multiplies the scale: growth is the same corpus ten times as large, matrix-tenth a tenth of it."""
 
     @property
     def tools(self) -> tuple[str, ...]:
@@ -59,6 +61,7 @@ class Goal:
 
 
 SNATCH = "bandersnatch"
+HASHING = ("sha256sum", "openssl dgst")
 CONDITIONAL = "curl, pages if changed"
 
 CASES = [
@@ -84,6 +87,12 @@ CASES = [
     ),
     Case("pages", "newest of 5,000 projects, long pages", "pages", Select.NEWEST, peers=(SNATCH,)),
     Case("huge", "one file of 2 GB over TLS", "huge", tls=True, floors=("curl",)),
+    Case("verify", "verify of mixed", "mixed", kind=Kind.VERIFY, floors=HASHING),
+    Case("matrix", "300 roots, 25 targets", "matrix", Select.MATRIX, peers=("morgan",)),
+    Case(
+        "matrix-tenth", "30 roots, 25 targets", "matrix", Select.MATRIX, times=0.1,
+        peers=("pip download", "morgan"),
+    ),
     Case("growth", "first sync, ten times small", "small", times=10, floors=()),
 ]  # fmt: skip
 

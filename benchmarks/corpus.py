@@ -10,8 +10,8 @@ from dataclasses import astuple, dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from benchmarks import pages
-from benchmarks.archives import TAR_DATE, write_file
+from benchmarks import matrix, pages
+from benchmarks.archives import REQUIRES_PYTHON, TAR_DATE, write_file
 from benchmarks.shapes import Planned, planned
 
 if TYPE_CHECKING:
@@ -34,6 +34,7 @@ class Entry:
     sha256: str
     metadata_sha256: str
     written: bool
+    requires_python: str = REQUIRES_PYTHON
 
     @property
     def path(self) -> str:
@@ -59,7 +60,8 @@ class Corpus:
         manifest = root / MANIFEST
         if not manifest.exists():
             shutil.rmtree(root, ignore_errors=True)  # what a broken-off build left
-            cls(root, [_written(root, file) for file in planned(name, scale)]).save()
+            files = matrix.planned(scale) if name == matrix.NAME else planned(name, scale)
+            cls(root, [_written(root, file) for file in files]).save()
         return cls(root, [Entry(*row) for row in json.loads(manifest.read_bytes())])
 
     @cached_property
@@ -123,7 +125,7 @@ def _written(root: Path, file: Planned) -> Entry:
         return Entry(file.project, file.version, file.filename, 50_000, digest, "", written=False)
     path = root / "packages" / file.project / file.filename
     path.parent.mkdir(parents=True, exist_ok=True)
-    made = write_file(path, file.project, file.version, file.size)
+    made = write_file(path, file.project, file.version, file.size, file.about)
     os.utime(path, (TAR_DATE, TAR_DATE))
     return Entry(
         file.project,
@@ -133,4 +135,5 @@ def _written(root: Path, file: Planned) -> Entry:
         made.sha256,
         made.metadata_sha256 if path.suffix == ".whl" else "",
         written=True,
+        requires_python=file.about.requires_python,
     )

@@ -7,8 +7,6 @@ import json
 from collections import defaultdict
 from typing import TYPE_CHECKING, Any
 
-from benchmarks.archives import REQUIRES_PYTHON
-
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
@@ -29,7 +27,7 @@ def project_json(project: str, entries: Sequence[Entry], serial: int) -> bytes:
                 "filename": entry.filename,
                 "url": f"../../{entry.path}",
                 "hashes": {"sha256": entry.sha256},
-                "requires-python": REQUIRES_PYTHON,
+                "requires-python": entry.requires_python,
                 "size": entry.size,
                 "upload-time": UPLOADED,
                 "yanked": False,
@@ -47,9 +45,10 @@ def project_html(project: str, entries: Sequence[Entry]) -> bytes:
     lines = []
     for entry in entries:
         metadata = f' data-core-metadata="sha256={entry.metadata_sha256}"' if entry.metadata_sha256 else ""
+        python = html.escape(entry.requires_python)
         lines.append(
             f'<a href="../../{entry.path}#sha256={entry.sha256}"'
-            f' data-requires-python="{html.escape(REQUIRES_PYTHON)}"{metadata}>{entry.filename}</a><br/>'
+            f' data-requires-python="{python}"{metadata}>{entry.filename}</a><br/>'
         )
     return _document(f"Links for {project}", lines)
 
@@ -68,12 +67,12 @@ def legacy_json(project: str, entries: Sequence[Entry], serial: int) -> bytes:
                 "upload_time_iso_8601": UPLOADED,
                 "upload_time": UPLOADED[:19],
                 "packagetype": "bdist_wheel" if wheel else "sdist",
-                "requires_python": REQUIRES_PYTHON,
+                "requires_python": entry.requires_python,
                 "yanked": False,
                 "yanked_reason": None,
             }
         )
-    info = {"name": project, "version": entries[-1].version, "requires_python": REQUIRES_PYTHON}
+    info = {"name": project, "version": entries[-1].version, "requires_python": entries[-1].requires_python}
     return json.dumps({"info": info, "last_serial": serial, "releases": releases, "urls": []}).encode()
 
 

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import re
 import shlex
-import shutil
-import subprocess
-import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+from benchmarks.environments import home_of, lacks
+from benchmarks.for_target import PLATFORMS, markers
+from benchmarks.matrix import PYTHONS, TARGETS, requirements
 from benchmarks.tools import Command, Select, Task, fault_of_tree
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from collections.abc import Sequence
 
 BANDERSNATCH = """\
 [mirror]
@@ -44,19 +46,16 @@ NEWEST_ONLY = """\
 keep = 1
 """
 MORGAN = """\
-[env.here]
-os_name = posix
-sys_platform = linux
-platform_machine = x86_64
-platform_python_implementation = CPython
-platform_system = Linux
-python_version = {version}
-python_full_version = {version}.0
-implementation_name = cpython
-
+{environments}
 [requirements]
 {requirements}
 """
+MORGAN_NEEDS = (
+    "os_name", "sys_platform", "platform_machine", "platform_python_implementation", "platform_system",
+    "python_version", "python_full_version", "implementation_name",
+)  # fmt: skip
+NAME = re.compile("^[a-z0-9-]+")
+FOR_TARGET = Path(__file__).with_name("for_target.py")
 
 
 class Peer:
@@ -66,23 +65,10 @@ class Peer:
     package: str
 
     def lacks(self, work: Path) -> str:
-        """Install it, unless an earlier run has."""
-        home = work / "peers" / self.name.replace(" ", "-")
+        """Why it cannot be run here, after an attempt to install it; empty when it can."""
+        home = home_of(work, self.name)
         self._bin = home / "bin"
-        done = home / "installed"
-        if done.exists():
-            return ""
-        shutil.rmtree(home, ignore_errors=True)
-        made = subprocess.run([sys.executable, "-m", "venv", home], check=False, capture_output=True)
-        if made.returncode:
-            return "its environment could not be made"
-        # The caller's own environment and settings say where packages come from.
-        install = [str(self._bin / "python"), "-m", "pip", "install", "--quiet", "--compile", self.package]
-        got = subprocess.run(install, check=False, capture_output=True, text=True)
-        if got.returncode:
-            return f"pip could not install {self.package}: {got.stderr.strip().rpartition(chr(10))[2]}"
-        done.touch()
-        return ""
+        return lacks(home, self.package)
 
     def fault(self, task: Task, requests: int) -> str:  # noqa: ARG002
         """The same files, wherever the tool puts them."""
@@ -108,34 +94,51 @@ class Bandersnatch(Peer):
 
 
 class Morgan(Peer):
-    """The newest version of each project, for one platform; there are no dependencies to follow."""
+    """The newest version of each project for one platform, or what the roots of a matrix depend on.
+
+    It takes one version for all targets, the newest that a requirement admits, and looks for no solution.
+    """
 
     name = "morgan"
     package = "morgan"
 
     def command(self, task: Task) -> Command:
         """``morgan mirror``; its destination has to be there."""
+        targets: Sequence[tuple[str, str]] = [("3.11", "manylinux_2_28_x86_64")]
+        more: tuple[str, ...] = ()
+        lines = list(task.corpus.projects)
+        if task.select is Select.MATRIX:
+            targets, more = TARGETS, ("--mirror-all-wheels", "--package-type-regex", "whl")
+            lines = requirements(lines)
         text = MORGAN.format(
-            version="3.11", requirements="\n".join(f"{name} =" for name in task.corpus.projects)
+            environments="\n".join(_environment(*target) for target in targets),
+            requirements="\n".join(
+                f"{name} = {line.removeprefix(name)}" for line in lines for name in NAME.findall(line)
+            ),
         )
         settings = task.write("morgan.ini", [text])
         task.dest.mkdir(parents=True, exist_ok=True)
         return Command(
             (
                 str(self._bin / "morgan"), "mirror", "-i", str(task.dest), "-I", f"{task.url}/simple/",
-                "-c", settings, "--skip-server-copy",
+                "-c", settings, "--skip-server-copy", *more,
             )
         )  # fmt: skip
 
 
 class PipDownload(Peer):
-    """Pins only, for it stops at two versions of one project."""
+    """Pins, for it stops at two versions of one project; or a matrix, one target after the other."""
 
     name = "pip download"
     package = "pip"
 
     def command(self, task: Task) -> Command:
-        """``pip download``."""
+        """``pip download``; of a matrix, with the markers of each target."""
+        if task.select is Select.MATRIX:
+            pip = shlex.join([str(self._bin / "python"), str(FOR_TARGET), *_download(task, with_deps=True)])
+            one = f'{pip} --python-version "$python" --platform "$platform" || exit'
+            each = f"for platform in {' '.join(PLATFORMS)}; do {one}; done"
+            return Command(("sh", "-c", f"for python in {' '.join(PYTHONS)}; do {each}; done"))
         return Command((str(self._bin / "python"), "-m", "pip", *_download(task)))
 
 
@@ -165,9 +168,16 @@ class PythonPypiMirror(Peer):
         return Command(("sh", "-c", script), more)
 
 
-def _download(task: Task) -> tuple[str, ...]:
+def _environment(python: str, platform: str) -> str:
+    """The section of a target in morgan's settings."""
+    known = markers(python, platform)
+    lines = [f"[env.{python}-{platform}]", f"platform_tag = {platform}"]
+    return "\n".join([*lines, *(f"{name} = {known[name]}" for name in MORGAN_NEEDS), ""])
+
+
+def _download(task: Task, *, with_deps: bool = False) -> tuple[str, ...]:
     return (
-        "download", "--quiet", "--no-deps", "--only-binary", ":all:", "--no-cache-dir",
-        "--disable-pip-version-check", "--index-url", f"{task.url}/simple/",
+        "download", "--quiet", *(() if with_deps else ("--no-deps",)), "--only-binary", ":all:",
+        "--no-cache-dir", "--disable-pip-version-check", "--index-url", f"{task.url}/simple/",
         "--trusted-host", urlsplit(task.url).hostname or "", "-d", str(task.dest), "-r", task.requirements(),
     )  # fmt: skip

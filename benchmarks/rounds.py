@@ -7,6 +7,7 @@ import sys
 import time
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from benchmarks.cases import Kind
@@ -14,18 +15,20 @@ from benchmarks.corpus import Corpus
 from benchmarks.latency import Delay
 from benchmarks.measure import Run, run, settle, warm
 from benchmarks.tls import Authority
-from benchmarks.tools import Command, Task, Tool, files_below
+from benchmarks.tools import Aiomirror, Command, Task, Tool, files_below
 from benchmarks.upstream import Upstream
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
-    from pathlib import Path
 
     from benchmarks.cases import Case
 
 
 MANY_FILES = 1000
 FORGOTTEN_SECONDS = 40
+SHARED = "mirror"
+CHECKOUT = f"{Path(__file__).parents[1]}/"
+"""Left out where commands are told."""
 
 
 @dataclass(slots=True)
@@ -65,7 +68,9 @@ class Rounds:
             upstream = self._upstream(stack)
             self._remove()
             stack.callback(self._remove)
-            if self._case.kind is not Kind.FIRST:
+            if self._case.kind is Kind.VERIFY:
+                self._mirror(upstream)
+            elif self._case.kind is not Kind.FIRST:
                 for tool in self._tools:
                     self._once(tool, upstream, "kept")
             for number in range(rounds + 1):
@@ -75,6 +80,23 @@ class Rounds:
                     if not self._lines[tool.name].fault:
                         self._round(tool, upstream, number)
         return list(self._lines.values())
+
+    def _mirror(self, upstream: Upstream) -> None:
+        """Make the one mirror that every contender will verify.
+
+        Raises:
+            RuntimeError: it is not complete.
+        """
+        tool, own = Aiomirror(), self._work / "tools" / "mirror"
+        tool.lacks(self._work)
+        own.mkdir(parents=True, exist_ok=True)
+        wanted = self._case.select.of(self.corpus)
+        task = Task(self.corpus, self._case.select, wanted, upstream.url, self._dest / SHARED, own)
+        command = tool.command(task)
+        made = run(command.arguments, upstream, own, launcher=self._launcher, more=command.more)
+        if fault := f"exit code {made.exit_code}" if made.exit_code else tool.fault(task, made.requests):
+            raise RuntimeError(f"no mirror to verify: {fault}; see {task.log}")
+        settle(files_below(task.dest))
 
     def _remove(self) -> None:
         """Remove the destinations, when a case is over and never between its runs, and wait a while.
@@ -88,7 +110,7 @@ class Rounds:
             time.sleep(FORGOTTEN_SECONDS)
 
     def _round(self, tool: Tool, upstream: Upstream, number: int) -> None:
-        place = f"{number}" if self._case.kind is Kind.FIRST else "kept"
+        place = str(number) if self._case.kind is Kind.FIRST else "kept"
         took = self._once(tool, upstream, place)
         if number:
             self._lines[tool.name].runs.append(took)
@@ -102,9 +124,11 @@ class Rounds:
         name = tool.name.replace(" ", "-")
         own = self._work / "tools" / name
         wanted = self._case.select.of(self.corpus)
+        verify = self._case.kind is Kind.VERIFY
         task = Task(
-            self.corpus, self._case.select, wanted, upstream.url, self._dest / f"{name}-{place}", own,
-            authority=self._authority.root if self._authority else None,
+            self.corpus, self._case.select, wanted, upstream.url,
+            self._dest / (SHARED if verify else f"{name}-{place}"), own,
+            authority=self._authority.root if self._authority else None, verify=verify,
         )  # fmt: skip
         own.mkdir(parents=True, exist_ok=True)
         command: Command = tool.command(task)
@@ -119,7 +143,7 @@ class Rounds:
             held = replace(task, wanted=[*wanted, *kept])
         line.fault = f"exit code {took.exit_code}" if took.exit_code else tool.fault(held, took.requests)
         shown = ["python" if part == sys.executable else part for part in command.arguments]
-        line.command = line.command or " ".join(shown).replace(str(self._work), "WORK")
+        line.command = line.command or " ".join(shown).replace(str(self._work), "WORK").replace(CHECKOUT, "")
         if line.fault:
             self._say(f"{self._case.name}: {tool.name}: {line.fault}; see {own / 'output.log'}")
         settle(files_below(task.dest))

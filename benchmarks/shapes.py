@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from statistics import NormalDist
 from typing import TYPE_CHECKING
 
+from benchmarks.archives import PLAIN, About
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -79,6 +81,7 @@ class Planned:
     version: str
     filename: str
     size: int
+    about: About = PLAIN
 
 
 def planned(name: str, scale: float) -> Iterator[Planned]:

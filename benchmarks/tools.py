@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 import aiomirror
+from benchmarks import matrix, oracle
 from benchmarks.archives import TAR_DATE
 
 if TYPE_CHECKING:
@@ -30,11 +31,15 @@ class Select(enum.Enum):
     NEWEST = enum.auto()
     PINS = enum.auto()
     """One wheel of every project, by its exact version."""
+    MATRIX = enum.auto()
+    """What pip takes for the roots of ``matrix`` and all that they depend on, for every target."""
 
     def of(self, corpus: Corpus) -> list[Entry]:
         """The files themselves."""
         if self is Select.EVERYTHING:
             return corpus.everything()
+        if self is Select.MATRIX:
+            return oracle.taken(corpus)
         return corpus.newest() if self is Select.NEWEST else corpus.wheels
 
 
@@ -51,6 +56,8 @@ class Task:
     connections: int = 32
     authority: Path | None = None
     """The certificate to trust, when the upstream speaks TLS."""
+    verify: bool = False
+    """Nothing is to be fetched; what is at ``dest`` is to be hashed."""
 
     def write(self, name: str, lines: Sequence[str]) -> str:
         """A settings file of the contender's."""
@@ -60,11 +67,18 @@ class Task:
         return str(path)
 
     def requirements(self) -> str:
-        """A requirements file: exact pins, or the bare names."""
-        pins = [f"{entry.project}=={entry.version}" for entry in self.wanted]
-        return self.write(
-            "requirements.txt", pins if self.select is Select.PINS else list(self.corpus.projects)
-        )
+        """A requirements file: exact pins, the roots of a matrix, or the bare names."""
+        lines = list(self.corpus.projects)
+        if self.select is Select.PINS:
+            lines = [f"{entry.project}=={entry.version}" for entry in self.wanted]
+        elif self.select is Select.MATRIX:
+            lines = matrix.requirements(lines)
+        return self.write("requirements.txt", lines)
+
+    @property
+    def log(self) -> Path:
+        """What the contender printed."""
+        return self.work / "output.log"
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,10 +105,15 @@ class Tool(Protocol):
 
 
 def fault_of_tree(task: Task) -> str:
-    """Compare the archives below the destination, wherever a tool puts them, with what was asked for."""
+    """Compare the archives below the destination, wherever a tool puts them, with what was asked for.
+
+    With dependencies, more is no fault: pip's choice has to be there, and another one may be beside it.
+    """
     wanted = {entry.filename: entry for entry in task.wanted}
     found = {path.name: path for path in files_below(task.dest) if path.name.endswith(ARCHIVES)}
     missing, more = wanted.keys() - found.keys(), found.keys() - wanted.keys()
+    if task.select is Select.MATRIX:
+        more = set()
     wrong = [name for name in wanted.keys() & found.keys() if _sha256(found[name]) != wanted[name].sha256]
     counts = {"missing": missing, "wrong": wrong, "not asked for": more}
     return ", ".join(f"{len(names)} of {len(wanted)} files {what}" for what, names in counts.items() if names)
@@ -129,10 +148,16 @@ class Aiomirror:
         return ""
 
     def command(self, task: Task) -> Command:
+        if task.verify:
+            return Command(
+                (sys.executable, "-m", "aiomirror", "verify", "-d", str(task.dest), "--no-progress"),
+                {"PYTHONPATH": str(self._copy)},
+            )
         which = {
             Select.EVERYTHING: ("--all-versions",),
             Select.NEWEST: (),
             Select.PINS: ("--only-binary", ":all:"),
+            Select.MATRIX: ("--only-binary", ":all:", *matrix.options()),
         }[task.select]
         arguments = (
             sys.executable, "-m", "aiomirror", "sync", "-r", task.requirements(), "-i", f"{task.url}/simple/",
@@ -144,6 +169,9 @@ class Aiomirror:
         return Command(arguments, more)
 
     def fault(self, task: Task, requests: int) -> str:  # noqa: ARG002
+        said = f"{len(task.wanted):,} files right"
+        if task.verify and said not in task.log.read_text():
+            return f"it does not say: {said}"
         return fault_of_tree(task)
 
 

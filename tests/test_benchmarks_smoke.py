@@ -6,10 +6,20 @@ import json
 import shutil
 import subprocess
 import sys
+import zipfile
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from packaging.metadata import Metadata
+from packaging.requirements import Requirement
+from packaging.specifiers import SpecifierSet
+from packaging.utils import parse_wheel_filename
+
+from benchmarks import matrix
+from benchmarks.corpus import Corpus
+from benchmarks.matrix import TARGETS, projects
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -58,3 +68,66 @@ def test_the_newest_files_are_taken_from_long_pages(tmp_path: Path) -> None:
 def test_a_large_file_comes_over_tls(tmp_path: Path) -> None:
     raw = run(tmp_path, "huge", 0.002, ["aiomirror", "curl"])
     assert requests(raw) == {"aiomirror": 2, "curl": 1}
+
+
+@pytest.mark.skipif(shutil.which("openssl") is None, reason="openssl is not installed")
+def test_a_mirror_made_before_is_hashed_by_all(tmp_path: Path) -> None:
+    raw = run(tmp_path, "verify", 0.01, ["aiomirror", "sha256sum", "openssl dgst"])
+    assert (raw["projects"], raw["files"]) == (1, 10)
+    assert requests(raw) == {"aiomirror": 0, "sha256sum": 0, "openssl dgst": 0}
+
+
+MATRIX_TOOLS = ["curl"]
+"""With aiomirror, which comes first, as soon as its sync has ``--python-version``."""
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not find_spec("pip"), reason="pip is not installed")
+def test_what_pip_takes_for_every_target_is_fetched(tmp_path: Path) -> None:
+    raw = run(tmp_path, "matrix-tenth", 0.1, MATRIX_TOOLS)
+    assert requests(raw)["curl"] == raw["files"]
+
+
+def test_the_matrix_is_the_same_on_every_machine(tmp_path: Path) -> None:
+    one, two = (Corpus.open(tmp_path / name, "matrix", 0.01).everything() for name in "ab")
+    assert one == two
+    assert len({entry.project for entry in one}) == len(projects(0.01))
+
+
+def test_wheels_of_the_matrix_are_what_their_names_and_pages_say(tmp_path: Path) -> None:
+    corpus = Corpus.open(tmp_path, "matrix", 0.01)
+    for entry in corpus.everything():
+        if entry.filename.endswith(".whl"):
+            path = corpus.root / entry.path
+            name, version, _, tags = parse_wheel_filename(entry.filename)
+            with zipfile.ZipFile(path) as wheel:
+                assert wheel.testzip() is None
+                stem = "-".join(entry.filename.split("-")[:2])
+                text = wheel.read(f"{stem}.dist-info/METADATA")
+                tag = wheel.read(f"{stem}.dist-info/WHEEL").decode().rpartition("Tag: ")[2].strip()
+            metadata = Metadata.from_email(text)
+            assert (metadata.name, metadata.version) == (name, version)
+            assert str(metadata.requires_python) == entry.requires_python
+            assert [tag] == [str(one) for one in tags]
+            assert path.with_name(f"{path.name}.metadata").read_bytes() == text
+
+
+def test_no_two_ranges_of_the_matrix_exclude_each_other() -> None:
+    """All of them together admit a version that every target can have; traps are meant not to."""
+    every = {project.name: project for project in projects(0.5)}
+    ranges: dict[str, SpecifierSet] = {}
+    for project in every.values():
+        for line in {ask for asks in project.asks for ask in asks if not project.name.startswith("trap-")}:
+            asked = Requirement(line)
+            ranges[asked.name] = ranges.get(asked.name, SpecifierSet()) & asked.specifier
+    assert len(ranges) > 100
+    for name, specifier in ranges.items():
+        common = [every[name].version(number) for number in range(1, every[name].versions)]
+        assert [*specifier.filter(common)], (name, specifier)
+
+
+def test_the_roots_of_the_matrix_are_asked_for_by_name() -> None:
+    names = [project.name for project in projects(0.1)]
+    lines = matrix.requirements(names)
+    assert {Requirement(line).name for line in lines} == {name for name in names if name.startswith("root-")}
+    assert len(TARGETS) == 25
