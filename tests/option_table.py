@@ -41,8 +41,8 @@ def _rows(parser: argparse.ArgumentParser) -> Iterator[tuple[str, str]]:
 def _spelling(action: argparse.Action) -> str:
     """As ``-d, --dest, --local-folder DIR``: the value once, after all spellings."""
     value = action.metavar if isinstance(action.metavar, str) else ""
-    if action.choices and not value:
-        value = f"{{{','.join(action.choices)}}}"
+    if action.nargs == "?":
+        value = f"[{value}]"
     if not action.option_strings:
         return f"{value} ..." if action.nargs == "*" else value
     return f"{', '.join(action.option_strings)} {value}".rstrip()

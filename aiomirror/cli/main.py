@@ -5,19 +5,23 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import errno
+import gc
 import os
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from aiomirror.cli import arguments
-from aiomirror.config import Config
-from aiomirror.errors import AiomirrorError, ConfigError, DestinationError
-from aiomirror.progress import JsonLines, Lines, Silent, summary
-from aiomirror.report import INTERRUPTED, Problem
+from aiomirror.cli.output import Output
+from aiomirror.cli.sources import Sources, collect
+from aiomirror.config import Config, Told, build, inputs, pruning, requested
+from aiomirror.errors import AiomirrorError, ConfigError
+from aiomirror.plan import FetchPolicy
+from aiomirror.report import INTERRUPTED
 from aiomirror.requirements import gather, is_file_argument
 from aiomirror.requirements.values import FileOptions
-from aiomirror.table import plan_table
+from aiomirror.selection import Policy
 
 if TYPE_CHECKING:
     from argparse import Namespace
@@ -27,10 +31,12 @@ if TYPE_CHECKING:
     from aiomirror.progress import Reporter
     from aiomirror.report import Report
 
-VERBS = ("sync", "index", "verify")
+VERBS = ("sync", "index", "verify", "prune")
 ARCHIVES = (".whl", ".gz", ".zip", ".bz2", ".xz", ".tar", ".tgz")
 """What the path of a distribution ends with, which is no requirements file."""
 SIGINT_EXIT = INTERRUPTED + 2
+COLLECTED_AFTER = 20_000
+"""Objects made; Python's own 700 cost 4 % of a run's processor time."""
 
 
 def entry() -> NoReturn:
@@ -70,26 +76,21 @@ def main(argv: Sequence[str]) -> int:
         args = arguments.parse(_with_verb(argv))
     except SystemExit as ended:  # argparse has said what there is to say
         return ended.code if isinstance(ended.code, int) else 2
+    # Until all sources are read, the command line alone says how to speak.
+    run = _Run(args.verb, Output.of(lambda key: getattr(args, key.replace("-", "_"), None)))
     try:
-        return _run(args)
+        return run.run(args)
     except AiomirrorError as error:
-        _complain(args, *str(error).splitlines())
+        run.output.complain(*str(error).splitlines())
         return error.exit_code
     except KeyboardInterrupt:
-        _complain(args, "interrupted")
+        run.output.complain("interrupted")
         return SIGINT_EXIT
     except Exception as error:
-        if args.debug:
+        if run.output.debug:
             raise
-        _complain(args, f"a bug in aiomirror: {_innermost(error)!r}; --debug shows where")
+        run.output.complain(f"a bug in aiomirror: {_innermost(error)!r}; --debug shows where")
         return 1
-
-
-def _complain(args: Namespace, *lines: str) -> None:
-    """Say on standard error what ended the run before there was a report."""
-    reporter = _lines(args)
-    for line in lines:
-        reporter.failed(Problem(line, exit_code=1))
 
 
 def _innermost(error: BaseException) -> BaseException:
@@ -106,44 +107,108 @@ def _with_verb(argv: Sequence[str]) -> list[str]:
     return ["sync", *argv]
 
 
-def _run(args: Namespace) -> int:
-    report = {"sync": _sync, "index": _index, "verify": _verify}[args.verb](args)
-    if args.report:
-        _write_report(report, args.report)
-    if not args.quiet and args.report != "-":
-        if report.dry_run:
-            _print(plan_table(report))
-        if args.log_format != "json":  # whose last line is the summary
-            _print(summary(report))
-    return report.exit_code
+class _Run:
+    """One command on its way; ``output`` follows the configuration once that is read."""
 
+    def __init__(self, verb: str, output: Output) -> None:
+        self.output = output
+        self._verb = verb
+        self._sources = Sources(Told(()))
 
-def _sync(args: Namespace) -> Report:
-    specs, files = _split(args.requirements)
-    files += args.files
-    if not specs and not files:
-        raise ConfigError(
-            "name at least one requirement or requirements file (aiomirror --help has examples)"
+    def run(self, args: Namespace) -> int:
+        """Read what there is to read, and do what the verb says; the exit code."""
+        self._sources = collect(args, os.environ)
+        self.output = Output.of(self._told.get)
+        if self._sources.found:
+            self.output.note(f"{self._told.file} is there, and is followed; --no-config leaves it out")
+        verbs = {"sync": self._sync, "index": self._index, "verify": self._verify, "prune": self._prune}
+        report = verbs[self._verb]()
+        self.output.conclude(report)
+        return report.exit_code
+
+    @property
+    def _told(self) -> Told:
+        return self._sources.told
+
+    def _sync(self) -> Report:
+        asked = inputs(self._told)
+        if not asked:
+            raise ConfigError(
+                "name at least one requirement or requirements file, here or in a configuration file"
+                " (aiomirror --help has examples)"
+            )
+        from aiomirror.sync import sync  # noqa: PLC0415 (aiohttp takes its time, and --help needs none of it)
+
+        specs, files = _split(asked.arguments)
+        read = gather(
+            specs,
+            [*files, *asked.files],
+            asked.constraint_files,
+            _read,
+            os.environ,
+            extras=asked.extras,
+            groups=asked.groups,
         )
-    from aiomirror.sync import sync  # noqa: PLC0415 (aiohttp takes its time, and --help needs none of it)
+        config = build(self._told, read.options)
+        parsed = requested(asked, read, self._told)
+        return self._in_loop(lambda reporter: sync(config, parsed, reporter))
 
-    parsed = gather(specs, files, args.constraints, _read, os.environ)
-    config = Config.build(args, parsed.options)
-    return _in_loop(args, lambda reporter: sync(config, parsed, reporter))
+    def _index(self) -> Report:
+        from aiomirror.rebuild import rebuild  # noqa: PLC0415 (as above)
 
+        return self._in_loop(lambda reporter: rebuild(self._told.dest, reporter))
 
-def _index(args: Namespace) -> Report:
-    from aiomirror.rebuild import rebuild  # noqa: PLC0415 (as above)
+    def _verify(self) -> Report:
+        from aiomirror.verify import verify  # noqa: PLC0415 (as above)
 
-    return _in_loop(args, lambda reporter: rebuild(args.dest, reporter))
+        told = self._told
+        quick, repair = bool(told.get("quick")), bool(told.get("repair"))
+        # Without repair nobody is asked, and no upstream need be found out.
+        config = Config(index_url="", dest=told.dest)
+        if repair:  # of everything that is listed, whatever a sync would choose
+            config = replace(
+                build(told, FileOptions()),
+                policy=Policy(),
+                fetch=FetchPolicy(),
+                keep_going=True,
+                dry_run=False,
+            )
+        return self._in_loop(lambda reporter: verify(config, reporter, quick=quick, repair=repair))
 
+    def _prune(self) -> Report:
+        from aiomirror.prune import prune  # noqa: PLC0415 (as above)
 
-def _verify(args: Namespace) -> Report:
-    from aiomirror.verify import verify  # noqa: PLC0415 (as above)
+        told, dry_run = self._told, bool(self._told.get("dry-run"))
+        return self._in_loop(
+            lambda reporter: prune(told.dest, reporter, policy=pruning(told), dry_run=dry_run)
+        )
 
-    # Without repair nobody is asked, and no upstream need be found out.
-    config = Config.build(args, FileOptions()) if args.repair else Config(index_url="", dest=args.dest)
-    return _in_loop(args, lambda reporter: verify(config, reporter, quick=args.quick, repair=args.repair))
+    def _in_loop(self, start: Callable[[Reporter], Coroutine[Any, Any, Report]]) -> Report:
+        reporter = self.output.reporter()
+        report = None
+        try:
+            for warning in self._sources.warnings:
+                reporter.warned(warning)
+            _spare_collector()
+            with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+                report = runner.run(self._patiently(start, reporter))
+            report.warnings[:0] = self._sources.warnings
+        finally:
+            reporter.closed(report)
+        return report
+
+    async def _patiently(
+        self, start: Callable[[Reporter], Coroutine[Any, Any, Report]], reporter: Reporter
+    ) -> Report:
+        """As ``start``, once no other run holds the mirror, or the time to wait is over."""
+        seconds = self._told.get("wait")
+        if not seconds:
+            return await start(reporter)
+        from aiomirror.store.lock import patiently  # noqa: PLC0415 (rarely needed)
+
+        return await patiently(
+            lambda: start(reporter), seconds, lambda error: reporter.warned(f"{error}; waiting for it to end")
+        )
 
 
 def _split(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
@@ -170,15 +235,10 @@ def _read(path: str) -> bytes:
     return sys.stdin.buffer.read()
 
 
-def _in_loop(args: Namespace, start: Callable[[Reporter], Coroutine[Any, Any, Report]]) -> Report:
-    reporter = _reporter(args)
-    report = None
-    try:
-        with asyncio.Runner(loop_factory=_loop_factory()) as runner:
-            report = runner.run(start(reporter))
-    finally:
-        reporter.closed(report)
-    return report
+def _spare_collector() -> None:
+    """Look for circles among objects less often: what was imported stays, and pages and files make none."""
+    gc.freeze()
+    gc.set_threshold(COLLECTED_AFTER)
 
 
 def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
@@ -188,38 +248,3 @@ def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
     except ImportError:
         return None
     return uvloop.new_event_loop
-
-
-def _reporter(args: Namespace) -> Reporter:
-    """What shows the run: bars on a terminal, else lines, on standard error."""
-    stream, verbosity = sys.stderr, args.verbose - args.quiet
-    plain = args.no_progress or args.log_format == "json" or verbosity < 0 or os.environ.get("TERM") == "dumb"
-    if stream is None or plain or not stream.isatty():
-        return _lines(args)
-    from aiomirror.display import LiveDisplay  # noqa: PLC0415 (rich takes its time, and cron has no terminal)
-
-    return LiveDisplay(stream, verbosity)
-
-
-def _lines(args: Namespace) -> Reporter:
-    if sys.stderr is None:
-        return Silent()
-    kind = JsonLines if args.log_format == "json" else Lines
-    return kind(sys.stderr, args.verbose - args.quiet)
-
-
-def _write_report(report: Report, path: str) -> None:
-    if path == "-":
-        _print(report.to_json().decode())
-        return
-    try:
-        Path(path).write_bytes(report.to_json())
-    except OSError as error:
-        raise DestinationError(path, f"the report cannot be written: {error.strerror}") from error
-
-
-def _print(text: str) -> None:
-    """To standard output, which a scheduled run may have closed: the mirror is right all the same."""
-    if sys.stdout is not None:
-        with contextlib.suppress(OSError, ValueError):
-            print(text, flush=True)

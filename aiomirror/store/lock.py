@@ -2,22 +2,30 @@
 
 from __future__ import annotations
 
+import asyncio
 import fcntl
 import os
 import socket
-from typing import TYPE_CHECKING
+import time
+from typing import TYPE_CHECKING, TypeVar
 
 from aiomirror.errors import LockedError
 from aiomirror.store.faults import translated
 from aiomirror.store.tree import PRIVATE
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
     from aiomirror.store.tree import Tree
+
+T = TypeVar("T")
 
 _NAME = "lock"
 _OPEN = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 _LONGEST = 1000
 """Bytes of the holder's text that are read."""
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.05, 2.0
+"""Seconds between two attempts; each pause is twice the one before."""
 
 
 def this_process() -> str:
@@ -58,3 +66,32 @@ class Lock:
         if self._file >= 0:
             opened, self._file = self._file, -1
             os.close(opened)
+
+
+async def patiently(
+    start: Callable[[], Awaitable[T]],
+    seconds: float,
+    waiting: Callable[[LockedError], None],
+    *,
+    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    clock: Callable[[], float] = time.monotonic,
+) -> T:
+    """The result of ``start``, which begins with the lock, and is begun anew while another run has that.
+
+    After ``seconds`` (may be infinite) the LockedError of the last attempt is raised; ``waiting`` is told of
+    each holder once.  An flock that waits cannot be cancelled, in a thread even less: this asks now and then.
+    """
+    until, pause = clock() + seconds, _FIRST_PAUSE
+    holder: str | None = None
+    while True:
+        try:
+            return await start()
+        except LockedError as error:
+            left = until - clock()
+            if left <= 0:
+                raise
+            if error.holder != holder:
+                holder = error.holder
+                waiting(error)
+        await sleep(min(pause, left))
+        pause = min(2 * pause, _LONGEST_PAUSE)

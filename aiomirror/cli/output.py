@@ -1,0 +1,118 @@
+"""What a run says, and where: lines and bars on standard error, tables and summaries on standard output."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from aiomirror.errors import DestinationError
+from aiomirror.progress import JsonLines, Lines, Silent, summary
+from aiomirror.report import Problem
+from aiomirror.table import plan_table
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+    from aiomirror.progress import Reporter
+    from aiomirror.report import Report
+
+
+class _Notes(Lines):
+    """Lines, and among them what is said of the run itself."""
+
+    def noted(self, text: str) -> None:
+        """A line, when verbose."""
+        if self._verbosity > 0:
+            self._say("info", text)
+
+
+class _JsonNotes(_Notes, JsonLines):
+    """The same as JSON objects."""
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """How much is said, and in which form."""
+
+    quiet: int = 0
+    verbose: int = 0
+    no_progress: bool = False
+    as_json: bool = False
+    debug: bool = False
+    report: str | None = None
+
+    @classmethod
+    def of(cls, get: Callable[[str], Any]) -> Output:
+        """From settings by their keys; None is for what was not said."""
+        return cls(
+            quiet=get("quiet") or 0,
+            verbose=get("verbose") or 0,
+            no_progress=bool(get("no-progress")),
+            as_json=get("log-format") == "json",
+            debug=bool(get("debug")),
+            report=get("report"),
+        )
+
+    def reporter(self) -> Reporter:
+        """What shows the run: bars on a terminal, else lines, on standard error."""
+        stream, verbosity = sys.stderr, self.verbose - self.quiet
+        plain = self.no_progress or self.as_json or verbosity < 0 or os.environ.get("TERM") == "dumb"
+        if stream is None or plain or not stream.isatty():
+            return self._lines() or Silent()
+        from aiomirror.display import LiveDisplay  # noqa: PLC0415 (rich takes its time, and cron has no terminal)
+
+        return LiveDisplay(stream, verbosity)
+
+    def complain(self, *lines: str) -> None:
+        """Say on standard error what ended the run before there was a report."""
+        if (said := self._lines()) is not None:
+            for line in lines:
+                said.failed(Problem(line, exit_code=1))
+
+    def note(self, text: str) -> None:
+        """Say something of the run itself, when verbose."""
+        if (said := self._lines()) is not None:
+            said.noted(text)
+
+    def _lines(self) -> _Notes | None:
+        if sys.stderr is None:
+            return None
+        kind = _JsonNotes if self.as_json else _Notes
+        return kind(sys.stderr, self.verbose - self.quiet)
+
+    def conclude(self, report: Report) -> None:
+        """Write the report where it is wanted, and say in one line what came of the run.
+
+        Raises:
+            DestinationError: the report cannot be written.
+        """
+        if self.report:
+            _write_report(report, self.report)
+        if self.quiet or self.report == "-":
+            return
+        if report.dry_run and not report.headline:  # one of its own, as that of prune, says it all
+            _print(plan_table(report))
+        if not self.as_json:  # whose last line is the summary
+            _print(summary(report))
+
+
+def _write_report(report: Report, path: str) -> None:
+    if path == "-":
+        _print(report.to_json().decode())
+        return
+    try:
+        Path(path).write_bytes(report.to_json())
+    except OSError as error:
+        raise DestinationError(path, f"the report cannot be written: {error.strerror}") from error
+
+
+def _print(text: str) -> None:
+    """To standard output, which a scheduled run may have closed: the mirror is right all the same."""
+    if sys.stdout is not None:
+        with contextlib.suppress(OSError, ValueError):
+            print(text, flush=True)  # noqa: T201 (what it is for)

@@ -1,0 +1,161 @@
+"""The bytes of ``aiomirror.toml`` → a layer of settings, and the rules of projects."""
+
+from __future__ import annotations
+
+import os.path
+import re
+import tomllib
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from aiomirror.config.layers import Given, Layer, layer, nearest
+from aiomirror.config.settings import PROJECT, SETTINGS, key_of
+from aiomirror.config.values import ProjectRules
+from aiomirror.requirements.values import LineError, excerpt, project_name
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from packaging.utils import NormalizedName
+
+    from aiomirror.config.kinds import Kind
+
+_HEADER = re.compile(r"\s*(\[\[?)\s*([^\[\]]+?)\s*\]")
+_KEY = re.compile(r"""\s*["']?([^\s"'=#\[\]{}.,]+)["']?\s*=""")
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """What a configuration file says."""
+
+    layer: Layer = field(default_factory=Layer)
+    projects: Mapping[NormalizedName, ProjectRules] = field(default_factory=dict)
+
+
+def read_document(data: bytes, path: str, problems: list[str]) -> Document:
+    """The content of the file at ``path``, to whose folder the paths in it are relative.
+
+    What is wrong goes to ``problems``, a line each with file and line; what is right is returned.
+    """
+    try:
+        text = data.decode("utf-8-sig")
+        tree = tomllib.loads(text)
+    except UnicodeDecodeError:
+        problems.append(f"{path}: not UTF-8, which TOML has to be")
+        return Document()
+    except tomllib.TOMLDecodeError as error:
+        problems.append(f"{path}: {error}")
+        return Document()
+    except RecursionError:
+        problems.append(f"{path}: nested too deeply")
+        return Document()
+    return _Reader(path, dict(_lines(text)), problems).read(tree)
+
+
+def _lines(text: str) -> Iterator[tuple[tuple[str, str], int]]:
+    """Table and key → line, counted from 1, as far as lines tell without being parsed; the first one last."""
+    table, found = "", []
+    for number, line in enumerate(text.split("\n"), start=1):
+        if header := _HEADER.match(line):
+            table = ".".join(part.strip(" \t\"'") for part in header[2].split("."))
+            found.append(((table, ""), number))
+        elif key := _KEY.match(line):
+            found.append(((table, key[1]), number))
+    return reversed(found)
+
+
+@dataclass(slots=True)
+class _Reader:
+    """One file's tables, taken one after another."""
+
+    path: str
+    lines: Mapping[tuple[str, str], int]
+    problems: list[str]
+
+    def read(self, tree: dict[str, Any]) -> Document:
+        projects = tree.pop("project", {})
+        given: dict[str, Given] = {}
+        for key, value in tree.items():
+            where = self._where(key)
+            setting = SETTINGS.get(key)
+            if setting is None or not setting.in_file:
+                self.problems.append(f"{where}: {self._unknown(key)}")
+            elif (found := self._value(setting.kind, value, f"{where}: {key}")) is not None:
+                given[key] = Given(found, where)
+        return Document(layer(given, self.problems), dict(self._projects(projects)))
+
+    def _where(self, *keys: str) -> str:
+        """The line of a key, or of the nearest table around it that has one."""
+        for depth in range(len(keys), 0, -1):
+            table, key = ".".join(keys[: depth - 1]), keys[depth - 1]
+            number = self.lines.get((table, key)) or self.lines.get((f"{table}.{key}".lstrip("."), ""))
+            if number:
+                return f"{self.path}:{number}"
+        return self.path
+
+    def _unknown(self, key: str) -> str:
+        if key in SETTINGS:
+            return f"{key} cannot be said in the file itself"
+        meant = key_of(key)
+        hint = f"; did you mean {meant}?" if meant else nearest(key, [*SETTINGS, "project"])
+        return f"unknown key {excerpt(key)}{hint}"
+
+    def _value(self, kind: Kind, value: object, origin: str) -> Any:  # noqa: ANN401 (each kind has its own)
+        """The value; None, and a problem for each that is not right."""
+        values = value if kind.many and isinstance(value, list) else [value]
+        found = []
+        for one in values:
+            if type(one) not in kind.native:
+                self.problems.append(str(kind.refusal(one, origin)))
+                continue
+            try:
+                found.append(kind.read(self._anchored(kind, one), origin))
+            except ValueError as error:
+                self.problems.append(str(error))
+        if len(found) != len(values):
+            return None
+        return tuple(found) if kind.many else found[0]
+
+    def _anchored(self, kind: Kind, value: object) -> object:
+        """A path relative to the file's folder, as one relative to the current folder."""
+        if not isinstance(value, str) or value.startswith("~/") or not kind.is_path(value):
+            return value
+        return value and os.path.join(os.path.dirname(self.path), value)  # noqa: PTH118, PTH120 (text, as it was written)
+
+    def _projects(self, tables: object) -> Iterator[tuple[NormalizedName, ProjectRules]]:
+        if not isinstance(tables, dict):
+            self.problems.append(f"{self._where('project')}: project takes tables: [project.NAME]")
+            return
+        seen: set[NormalizedName] = set()
+        for name, table in tables.items():
+            where = self._where("project", name)
+            try:
+                project = project_name(name)
+            except LineError as error:
+                self.problems.append(f"{where}: {error}")
+                continue
+            if project in seen:
+                self.problems.append(f"{where}: {project} has two tables")
+            elif isinstance(table, dict):
+                yield project, self._rules(name, table)
+            else:
+                self.problems.append(f"{where}: project.{name} takes a table: [project.{name}]")
+            seen.add(project)
+
+    def _rules(self, name: str, table: dict[str, Any]) -> ProjectRules:
+        found: dict[str, Any] = {}
+        for key, value in table.items():
+            where = self._where("project", name, key)
+            if key not in PROJECT:
+                hint = nearest(key.replace("_", "-"), PROJECT)
+                if isinstance(value, dict):
+                    hint = f'; a name with dots has to be quoted: [project."{name}.{key}"]'
+                self.problems.append(f"{where}: unknown key {excerpt(key)} of a project{hint}")
+            elif (one := self._value(PROJECT[key], value, f"{where}: {key}")) is not None:
+                found[key.replace("-", "_")] = one
+        for one, other in (("latest", "all_versions"), ("only_binary", "no_binary")):
+            if found.get(one) and found.get(other):
+                keys = " and ".join(key.replace("_", "-") for key in (one, other))
+                where = self._where("project", name)
+                self.problems.append(f"{where}: {keys} exclude each other")
+        return ProjectRules(**found)

@@ -1,0 +1,98 @@
+"""What a run is told, as frozen values: each limit has its unit in its name or beside it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+from aiomirror.plan import FetchPolicy
+from aiomirror.pruning import PrunePolicy, Withdrawn
+from aiomirror.selection import Policy
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from packaging.specifiers import SpecifierSet
+    from packaging.utils import NormalizedName
+
+    from aiomirror.requirements.values import FormatControl
+
+
+NO_PRUNING, AS_USUAL = PrunePolicy(), Withdrawn()
+
+
+@dataclass(frozen=True, slots=True)
+class ProjectRules:
+    """What a ``[project.NAME]`` table says of one project; None: nothing, so the run's setting holds."""
+
+    latest: int | None = None
+    """The newest N matching versions."""
+    all_versions: bool | None = None
+    pre: bool | None = None
+    only_binary: bool | None = None
+    no_binary: bool | None = None
+    max_file_size: int | None = None
+    """In bytes."""
+    versions: SpecifierSet | None = None
+    """A constraint beside those that were given otherwise."""
+    exclude: bool = False
+    """Never mirrored, whoever asks for it."""
+
+    def policy(self, run: Policy, project: NormalizedName) -> Policy:
+        """The policy of the project, ``run`` being that of all others."""
+        return replace(
+            run,
+            prereleases=run.prereleases if self.pre is None else self.pre,
+            latest=self._latest(run.latest),
+            formats=self._formats(run.formats, project),
+            max_file_size=run.max_file_size if self.max_file_size is None else self.max_file_size,
+        )
+
+    def _latest(self, run: int | None) -> int | None:
+        if self.all_versions:
+            return None
+        if self.latest is None and self.all_versions is None:
+            return run
+        return self.latest or run or 1
+
+    def _formats(self, run: FormatControl, project: NormalizedName) -> FormatControl:
+        if self.only_binary:
+            return run.then(("only_binary", project))
+        if self.no_binary:
+            return run.then(("no_binary", project))
+        wheels = run.wheels(project) or self.no_binary is False
+        sources = run.sources(project) or self.only_binary is False
+        if wheels and sources:  # named on both sides, a project has both, whatever :all: says
+            return replace(run, no_binary=run.no_binary | {project}, only_binary=run.only_binary | {project})
+        return run
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """One run's settings."""
+
+    index_url: str
+    dest: Path
+    policy: Policy = Policy()
+    fetch: FetchPolicy = FetchPolicy()
+    pruning: PrunePolicy = NO_PRUNING
+    withdrawn: Withdrawn = AS_USUAL
+    jobs: int = 32
+    per_host: int = 64
+    """Simultaneous connections to one host."""
+    limit_rate: int = 0
+    """Bytes a second, all transfers together; 0: no limit."""
+    timeout: float = 30.0
+    """Seconds: to connect, and of silence on a transfer."""
+    min_rate: int = 1000
+    """Bytes a second, over ``timeout`` seconds; 0: none."""
+    retries: int = 5
+    keep_going: bool = False
+    dry_run: bool = False
+    projects: Mapping[NormalizedName, ProjectRules] = field(default_factory=dict)
+
+    def policy_for(self, project: NormalizedName) -> Policy:
+        """What holds for the project: the run's policy, and what its own rules change of it."""
+        rules = self.projects.get(project)
+        return self.policy if rules is None else rules.policy(self.policy, project)
