@@ -300,12 +300,12 @@ class PruneRefusedError(AiomirrorError):
 
 
 class PruneUnsafeError(AiomirrorError):
-    """The last sync could not read everything: what it did not see may well be wanted."""
+    """The last sync was killed, or could not read everything: what it did not see may well be wanted."""
 
     exit_code = 5
 
     def __str__(self) -> str:
-        return "nothing is removed: the last sync could not read everything that was asked for; run it again"
+        return "nothing is removed: the last sync did not get to know everything that is wanted; run it again"
 
 
 class DestinationError(AiomirrorError):

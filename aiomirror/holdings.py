@@ -32,9 +32,11 @@ OUR_URL = "http://mirror.invalid/"
 """What the relative links of our own pages are read against; nobody asks there."""
 
 
-async def own_page(store: Store, project: NormalizedName) -> ProjectPage | None:
+async def own_page(
+    store: Store, project: NormalizedName, forms: Mapping[str, str] = PAGES
+) -> ProjectPage | None:
     """The page that the mirror publishes of the project, from whichever of its forms can be read."""
-    for name, content_type in PAGES.items():
+    for name, content_type in forms.items():
         body = await store.read(project, name, PAGE_CAP)
         if body is None:
             continue
@@ -111,6 +113,18 @@ class _Folder:
         self.fresh.append(hashed[0])
         return hashed[0]
 
+    async def unlisted(self, names: Collection[str]) -> dict[str, FileRecord]:
+        """The records of what earlier runs made of these, as it is on disk now."""
+        found = {}
+        for name in names & self._records.keys() & self._stats.keys():
+            record = self._recorded(name)
+            if record is None and (hashed := await self._hash(name, ())) is not None:
+                # A copy of the mirror has other inodes and times, and the same bytes.
+                record = hashed[0] if hashed[0].sha256 == self._records[name].sha256 else None
+            if record is not None:
+                found[name] = record
+        return found
+
     def _recorded(self, name: str) -> FileRecord | None:
         record = self._records.get(name)
         return record if record is not None and record.stat == self._stats.get(name) else None
@@ -146,4 +160,7 @@ async def holdings(
             files[name] = held
     others = stats.keys() & upstream.keys() - files.keys()
     strays = frozenset(name for name in others if folder.is_stray(upstream[name]))
-    return Holdings(listed, files, strays, tuple(folder.fresh), published=page is not None)
+    known = {*files, *(f"{name}.metadata" for name in files), *listed, *upstream, *PAGES}
+    unlisted = await folder.unlisted(stats.keys() - known)
+    fresh = tuple(folder.fresh)
+    return Holdings(listed, files, strays, fresh, published=page is not None, unlisted=unlisted)

@@ -38,6 +38,9 @@ class PageRead:
     """sha256 of its bytes."""
     validators: Validators
     serial: int | None
+    body: bytes
+    """As it came, in the form that ``content_type`` says."""
+    content_type: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +88,8 @@ class Index:
         if since is not None and digest == since.digest:
             return None
         page = read_page(answer.body, answer.content_type, answer.url, project)
-        return PageRead(page, digest, answer.validators, _serial(answer, page))
+        serial = _serial(answer, page)
+        return PageRead(page, digest, answer.validators, serial, answer.body, answer.content_type)
 
     async def root(self, etag: str | None, cap: int) -> RootRead:
         """The root index, of ``cap`` bytes at most; ``etag`` is that of the one which is known.

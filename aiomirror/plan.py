@@ -30,6 +30,8 @@ class FetchPolicy:
     require_hashes: bool = False
     allow_unhashed: bool = False
     """Also over plain http, where nothing else vouches for the bytes."""
+    accept_changed: bool = False
+    """Whether other bytes under a known name are taken, and pages that have lost most of their files."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +86,18 @@ class Remembered:
 
 
 @dataclass(frozen=True, slots=True)
+class Visited:
+    """What the last visit that was obeyed found of a project, settled or not."""
+
+    seen: int
+    """When, in seconds since 1970; a run that found nothing changed has seen the same."""
+    listed: int
+    """How many files upstream's page had."""
+    wanted_by: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """File name → the texts of the requirements that chose it."""
+
+
+@dataclass(frozen=True, slots=True)
 class HeldFile:
     """A file on disk whose bytes are known now; ``hashes`` are of those bytes, sha256 among them."""
 
@@ -108,6 +122,8 @@ class Holdings:
     fresh: tuple[FileRecord, ...] = ()
     published: bool = False
     """Whether there is a page of the project."""
+    unlisted: Mapping[str, FileRecord] = field(default_factory=dict)
+    """Files and siblings that earlier runs made and that neither our page nor upstream's lists any more."""
 
     def damaged(self) -> list[str]:
         """Files that our page names and that are not, or not as it says, on disk."""
@@ -154,6 +170,13 @@ class ProjectPlan:
     """Listed files that are not right now; their digests stay known until they are."""
     published: bool = False
     problems: tuple[FileError, ...] = ()
+    unlisted: Mapping[str, FileRecord] = field(default_factory=dict)
+    """Ours, on disk, and on no page."""
+    replaced: Mapping[str, tuple[HeldFile, ProjectFile] | None] = field(default_factory=dict)
+    """Files of which upstream now has other bytes, which are fetched: no page may list them meanwhile.
+
+    What is held of each until then, and what our page says of it; None where that is damaged.
+    """
 
     @property
     def size(self) -> int:
@@ -161,65 +184,113 @@ class ProjectPlan:
         return sum(job.file.size or 0 for job in self.fetch if job.held is None)
 
 
-def plan_project(page: ProjectPage, chosen: tuple[Chosen, ...], holdings: Holdings) -> ProjectPlan:
+def plan_project(
+    page: ProjectPage, chosen: tuple[Chosen, ...], holdings: Holdings, *, accept_changed: bool = False
+) -> ProjectPlan:
     """Subtract what is held from what is chosen; nothing that is right is fetched, nothing held is dropped.
 
     A listed file that is damaged is fetched again when upstream still lists the same bytes, wanted or not.
+    A file of which upstream lists other bytes stays as it is, unless those are to be taken.
     """
-    upstream = {file.filename: file for file in page.files}
     wanted = {one.file.filename: one for one in chosen}
-    damaged = set(holdings.damaged())
-    problems: list[FileError] = []
-    fetch: list[FileJob] = []
-    keep: dict[str, HeldFile] = {}
-    facts = dict(holdings.listed)
-    for name in sorted({*wanted, *holdings.listed, *holdings.files}):
-        file, held = upstream.get(name), holdings.files.get(name)
-        ours = holdings.listed.get(name)
-        if ours is not None and name in damaged:
-            held = None
-        if file is not None and (conflict := _conflict(file, held.hashes if held else (ours or file).hashes)):
-            problems.append(ChangedError(page.project, name, *conflict))
-            file = None
+    planner = _Planner(page, holdings, wanted, accept_changed=accept_changed)
+    for name in sorted({*planner.wanted, *holdings.listed, *holdings.files}):
+        planner.consider(name)
+    return planner.plan()
+
+
+class _Planner:
+    """Goes through the files of one project."""
+
+    def __init__(
+        self, page: ProjectPage, holdings: Holdings, wanted: Mapping[str, Chosen], *, accept_changed: bool
+    ) -> None:
+        self._page, self._holdings, self.wanted = page, holdings, wanted
+        self._accept_changed = accept_changed
+        self._upstream = {file.filename: file for file in page.files}
+        self._damaged = set(holdings.damaged())
+        self._facts = dict(holdings.listed)
+        self._unlisted = dict(holdings.unlisted)
+        self._fetch: list[FileJob] = []
+        self._keep: dict[str, HeldFile] = {}
+        self._replaced: dict[str, tuple[HeldFile, ProjectFile] | None] = {}
+        self._problems: list[FileError] = []
+
+    def consider(self, name: str) -> None:
+        """Decide about a file that is wanted, listed by us or on disk."""
+        ours = self._holdings.listed.get(name)
+        held = None if ours is not None and name in self._damaged else self._holdings.files.get(name)
+        file, held = self._current(name, ours, held)
+        if file is not None:
+            self._facts[name] = file
         if held is None and file is None:
             if ours is not None:
-                problems.append(
-                    DamagedError(page.project, name, "damaged or missing, and upstream has no copy")
-                )
-            continue
-        accepted = wanted[name].accepted if name in wanted else frozenset()
-        if file is not None:
-            facts[name] = file
-        if name in holdings.strays:
+                self._problem(DamagedError, name, "damaged or missing, and upstream has no copy")
+        elif name in self._holdings.strays:
             why = "a file of this name is there that is not upstream's and not the mirror's; it is left alone"
-            problems.append(FileError(page.project, name, why))
-            continue
-        if held is None:
+            self._problem(FileError, name, why)
+        elif held is None:
             assert file is not None
-            fetch.append(FileJob(page.project, file, accepted))
+            self._fetch.append(FileJob(self._page.project, file, self._accepted(name)))
+        elif name in self._facts:
+            self._hold(name, held, upstream=file is not None)
         else:
-            if accepted and not accepted & set(held.hashes.items()):
-                problems.append(
-                    FileError(page.project, name, "its digest is none that the requirement lists")
-                )
-            keep[name] = held
-            fetch += _metadata_job(page, facts[name], held, upstream=file is not None)
-    return ProjectPlan(
-        project=page.project,
-        status=page.status,
-        fetch=tuple(fetch),
-        keep=keep,
-        wanted=frozenset(wanted),
-        facts=facts,
-        fresh=holdings.fresh,
-        damaged=tuple(
-            FileRecord(name, ours.hashes["sha256"], NO_STAT)
-            for name, ours in holdings.listed.items()
-            if name in damaged and "sha256" in ours.hashes
-        ),
-        published=holdings.published,
-        problems=tuple(problems),
-    )
+            # Ours, and on no page, and upstream's words are of other bytes: there is nothing to list it with.
+            self._set_aside(held)
+
+    def _current(
+        self, name: str, ours: ProjectFile | None, held: HeldFile | None
+    ) -> tuple[ProjectFile | None, HeldFile | None]:
+        """What upstream has of these bytes, and what is held; where they are not the same, one is None."""
+        file = self._upstream.get(name)
+        known = held.hashes if held else ours.hashes if ours else {}
+        if file is None or (conflict := _conflict(file, known)) is None:
+            return file, held
+        if self._accept_changed:
+            self._replaced[name] = (held, ours) if held is not None and ours is not None else None
+            self._set_aside(held)
+            return file, None
+        self._problems.append(ChangedError(self._page.project, name, *conflict))
+        return None, held
+
+    def _hold(self, name: str, held: HeldFile, *, upstream: bool) -> None:
+        accepted = self._accepted(name)
+        if accepted and not accepted & set(held.hashes.items()):
+            self._problem(FileError, name, "its digest is none that the requirement lists")
+        self._keep[name] = held
+        self._fetch += _metadata_job(self._page, self._facts[name], held, upstream=upstream)
+
+    def _set_aside(self, held: HeldFile | None) -> None:
+        """Remember that it is ours, though no page lists it."""
+        if held is not None:
+            self._unlisted |= {one.filename: one for one in (held.record, held.metadata) if one is not None}
+
+    def _accepted(self, name: str) -> frozenset[tuple[str, str]]:
+        return self.wanted[name].accepted if name in self.wanted else frozenset()
+
+    def _problem(self, kind: type[FileError], name: str, why: str) -> None:
+        self._problems.append(kind(self._page.project, name, why))
+
+    def plan(self) -> ProjectPlan:
+        """All that was decided."""
+        return ProjectPlan(
+            project=self._page.project,
+            status=self._page.status,
+            fetch=tuple(self._fetch),
+            keep=self._keep,
+            wanted=frozenset(self.wanted),
+            facts=self._facts,
+            fresh=self._holdings.fresh,
+            damaged=tuple(
+                FileRecord(name, ours.hashes["sha256"], NO_STAT)
+                for name, ours in self._holdings.listed.items()
+                if name in self._damaged and "sha256" in ours.hashes
+            ),
+            published=self._holdings.published,
+            problems=tuple(self._problems),
+            unlisted=self._unlisted,
+            replaced=self._replaced,
+        )
 
 
 def _conflict(file: ProjectFile, known: Digests) -> tuple[str, str] | None:

@@ -11,12 +11,14 @@ import signal
 from collections import defaultdict
 from typing import TYPE_CHECKING, Protocol, TextIO
 
+from aiomirror.pruning import Fate
 from aiomirror.report import Status
 
 if TYPE_CHECKING:
     from packaging.utils import NormalizedName
 
     from aiomirror.plan import FileJob, ProjectPlan
+    from aiomirror.pruning import Removal
     from aiomirror.report import Outcome, Problem, Report
 
 
@@ -43,6 +45,9 @@ class Reporter(Protocol):
 
     def published(self, project: NormalizedName) -> None:
         """The project's page is on disk and says what the mirror holds."""
+
+    def removed(self, removal: Removal) -> None:
+        """Pruning chose a file; what became of it is its fate."""
 
     def warned(self, text: str) -> None:
         """Something odd that hinders nothing."""
@@ -76,6 +81,9 @@ class Silent:
         """Nothing."""
 
     def published(self, project: NormalizedName) -> None:
+        """Nothing."""
+
+    def removed(self, removal: Removal) -> None:
         """Nothing."""
 
     def warned(self, text: str) -> None:
@@ -122,6 +130,14 @@ class Lines(Silent):
             self._say(
                 "info", f"{project}: {counted(len(sizes), 'file')} fetched ({size(sum(sizes))})", project
             )
+
+    def removed(self, removal: Removal) -> None:
+        """A line for each file, when verbose; in a dry run, which is made to see them, unless quiet."""
+        if self._verbosity > 0 or (self._verbosity == 0 and removal.fate is Fate.PLANNED):
+            said = {Fate.REFUSED: "would be removed", Fate.PLANNED: "to be removed"}
+            fate = said.get(removal.fate, removal.fate.value)
+            text = f"{removal.project}: {removal.filename}: {fate} ({size(removal.size)}): {removal.why}"
+            self._say("info", text, removal.project, removal.filename)
 
     def warned(self, text: str) -> None:
         """A line, unless quiet."""
@@ -183,6 +199,7 @@ def summary(report: Report) -> str:
         parts.append(f"{counted(counts[Status.FETCHED], 'file')} fetched ({size(report.received)})")
     parts.append(f"{counts[Status.HELD]} already held")
     parts += [f"{counts[status]} {status}" for status in (Status.SKIPPED, Status.FAILED) if counts[status]]
+    parts += [pruned(report, fate) for fate in Fate if report.pruned(fate)]
     if report.not_mirrored:
         parts.append(f"{counted(len(report.not_mirrored), 'requirement')} not mirrored")
     if report.not_started:
@@ -192,6 +209,13 @@ def summary(report: Report) -> str:
     if report.signal:
         parts.append(f"ended by {signal.Signals(report.signal).name}")
     return f"{', '.join(parts)} in {report.seconds:.1f} s"
+
+
+def pruned(report: Report, fate: Fate) -> str:
+    """What pruning did: "3 files removed (1.2 MB)"."""
+    chosen = [removal for removal in report.removals if removal.fate is fate]
+    said = {Fate.PLANNED: "to remove", Fate.REFUSED: "not removed"}.get(fate, fate.value)
+    return f"{counted(len(chosen), 'file')} {said} ({size(sum(one.size for one in chosen))})"
 
 
 def counted(count: int, what: str) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 from collections import defaultdict
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -17,11 +19,15 @@ if TYPE_CHECKING:
 
     from packaging.utils import NormalizedName
 
-    from aiomirror.plan import FileRecord, HeldFile, Settled
+    from aiomirror.plan import FileRecord, HeldFile, Settled, Visited
+    from aiomirror.progress import Reporter
+    from aiomirror.report import Report
     from aiomirror.simple.values import ProjectStatus
     from aiomirror.state import State
     from aiomirror.store import Store
 
+BATCH_SECONDS = 1.0
+"""How long projects gather to be published together; what a kill may leave to be looked at again."""
 _RENDER = {JSON_TYPE: render_json, HTML_TYPE: render_html}
 _RENDER_ROOT = {JSON_TYPE: render_root_json, HTML_TYPE: render_root_html}
 
@@ -45,6 +51,10 @@ class Publication:
     """Whether the project has a page already."""
     settled: Settled | None = None
     """What the next run may go by, unless something is left to do."""
+    unlisted: Mapping[str, FileRecord] = field(default_factory=dict)
+    """Ours, on disk, and on no page; their records are kept, for nobody else knows that they are ours."""
+    visited: Visited | None = None
+    """What upstream's page was, where one was read."""
 
     def add(self, held: HeldFile) -> None:
         """A file that this run brought."""
@@ -65,7 +75,7 @@ class Publication:
 
     def remembered(self, pages: Iterable[FileRecord]) -> Remembered:
         """What the next run need not find out again: all that is known of the project's files and pages."""
-        records = [*self.damaged, *(held.record for held in self.held.values())]
+        records = [*self.unlisted.values(), *self.damaged, *(held.record for held in self.held.values())]
         records += [held.metadata for held in self.held.values() if held.metadata is not None]
         return Remembered(
             self.project, {record.filename: record for record in (*records, *pages)}, self.settled
@@ -108,18 +118,72 @@ class Publisher:
         pages: defaultdict[NormalizedName | None, list[FileRecord]] = defaultdict(list)
         for page in published:
             pages[page.project].append(page.record)
-        self._state.save([one.remembered(pages[one.project]) for one in batch])
+        visited = {one.project: one.visited for one in batch if one.visited is not None}
+        self._state.save([one.remembered(pages[one.project]) for one in batch], visited)
         return sum(page.written for page in published)
 
     def _root(self) -> PageWrite:
-        names = sorted(self._names or ())
-        return PageWrite(None, {name: _RENDER_ROOT[kind](names) for name, kind in PAGES.items()})
+        return PageWrite(None, root_pages(self._names or ()))
+
+
+class Press:
+    """Publishes projects as they become ready; only one batch at a time, since each writes the root's pages.
+
+    Without a ``publisher`` (a dry run) nothing comes of it.
+    """
+
+    def __init__(self, publisher: Publisher | None, report: Report, reporter: Reporter) -> None:
+        self._publisher, self._report, self._reporter = publisher, report, reporter
+        self._ready: asyncio.Queue[Publication | None] = asyncio.Queue()
+        self._busy = asyncio.Lock()
+
+    def put(self, one: Publication) -> None:
+        """A project that is ready."""
+        self._ready.put_nowait(one)
+
+    def close(self) -> None:
+        """No more will come."""
+        self._ready.put_nowait(None)
+
+    async def run(self) -> None:
+        """Publish what is ready, in batches: each waits for the disk as often as a single project would.
+
+        Raises:
+            DestinationError: the mirror cannot be written.
+        """
+        ended = False
+        while not ended:
+            batch = [await self._ready.get()]
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(BATCH_SECONDS):
+                    while batch[-1] is not None:
+                        batch.append(await self._ready.get())
+            ended = None in batch
+            publications = [one for one in batch if one is not None]
+            await self.publish(publications)
+            for one in publications:
+                self._reporter.published(one.project)
+
+    async def publish(self, batch: Sequence[Publication]) -> None:
+        """Publish these now; DestinationError when the mirror cannot be written."""
+        if self._publisher is not None:
+            async with self._busy:
+                self._report.pages_written += await self._publisher.publish(batch)
+
+
+def project_pages(page: ProjectPage) -> dict[str, bytes]:
+    """A project page in each of its forms, by file name."""
+    return {name: _RENDER[kind](page) for name, kind in PAGES.items()}
+
+
+def root_pages(names: Iterable[NormalizedName]) -> dict[str, bytes]:
+    """The root index of these projects in each of its forms, by file name."""
+    ordered = sorted(names)
+    return {name: _RENDER_ROOT[kind](ordered) for name, kind in PAGES.items()}
 
 
 def _project_write(one: Publication) -> PageWrite:
-    page = one.page()
-    pages = {name: _RENDER[kind](page) for name, kind in PAGES.items()}
-    return PageWrite(one.project, pages, files=_names(one.fresh))
+    return PageWrite(one.project, project_pages(one.page()), files=_names(one.fresh))
 
 
 def _names(records: Iterable[FileRecord]) -> tuple[str, ...]:

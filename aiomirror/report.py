@@ -10,11 +10,14 @@ from typing import TYPE_CHECKING, Any
 
 from aiomirror import __version__
 from aiomirror.errors import AiomirrorError, DestinationError, FileError, UnsatisfiedError
+from aiomirror.pruning import Fate
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from packaging.utils import NormalizedName
+
+    from aiomirror.pruning import Removal
 
 INTERRUPTED = 128
 """Exit codes of a run that a signal ended are this plus the signal's number."""
@@ -90,6 +93,12 @@ class Report:
     not_mirrored: list[tuple[str, str, str]] = field(default_factory=list)
     """Requirements that are no project of an index: text, origin, why."""
     not_started: list[NormalizedName] = field(default_factory=list)
+    removals: list[Removal] = field(default_factory=list)
+    """The files that pruning chose, and what became of them."""
+    unwanted: int = 0
+    """How many held files, or whole projects, nothing wants; they stay until they are pruned."""
+    complete: bool = False
+    """Whether there was an answer, good or bad, about everything that was asked for."""
     pages_written: int = 0
     requests: int = 0
     seconds: float = 0.0
@@ -116,6 +125,10 @@ class Report:
     def count(self, status: Status) -> int:
         """How many files became that."""
         return sum(project.files[status] for project in self.projects.values())
+
+    def pruned(self, fate: Fate) -> int:
+        """How many files pruning did that to."""
+        return sum(removal.fate is fate for removal in self.removals)
 
     @property
     def received(self) -> int:
@@ -146,6 +159,21 @@ class Report:
         # Paths and arguments that are not UTF-8 come as lone surrogates, which no JSON may hold.
         return json.dumps(self._tree(), indent=2, ensure_ascii=False).encode(errors="replace") + b"\n"
 
+    def totals(self) -> dict[str, int]:
+        """The sums over all projects, as they stand in the JSON."""
+        return {
+            "projects": len(self.projects),
+            **{status.value: self.count(status) for status in Status},
+            "size": sum(project.size for project in self.projects.values()),
+            "to_fetch": sum(project.to_fetch for project in self.projects.values()),
+            "received": self.received,
+            "requests": self.requests,
+            "pages_written": self.pages_written,
+            "not_mirrored": len(self.not_mirrored),
+            "removed": self.pruned(Fate.REMOVED),
+            "unwanted": self.unwanted,
+        }
+
     def _tree(self) -> dict[str, Any]:
         return {
             "aiomirror": __version__,
@@ -154,16 +182,7 @@ class Report:
             "dry_run": self.dry_run,
             "exit_code": self.exit_code,
             "seconds": round(self.seconds, 3),
-            "totals": {
-                "projects": len(self.projects),
-                **{status.value: self.count(status) for status in Status},
-                "size": sum(project.size for project in self.projects.values()),
-                "to_fetch": sum(project.to_fetch for project in self.projects.values()),
-                "received": self.received,
-                "requests": self.requests,
-                "pages_written": self.pages_written,
-                "not_mirrored": len(self.not_mirrored),
-            },
+            "totals": self.totals(),
             "projects": {
                 name: {
                     **{status.value: project.files[status] for status in Status if project.files[status]},
@@ -175,6 +194,16 @@ class Report:
                 for name, project in sorted(self.projects.items())
             },
             "files": [_outcome(one) for one in sorted(self.outcomes, key=lambda o: (o.project, o.filename))],
+            "removals": [
+                {
+                    "project": one.project,
+                    "filename": one.filename,
+                    "size": one.size,
+                    "why": one.why,
+                    "fate": one.fate.value,
+                }
+                for one in self.removals
+            ],
             "problems": [
                 {
                     "message": one.message,

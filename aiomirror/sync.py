@@ -5,76 +5,85 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections import Counter
 from typing import TYPE_CHECKING
 
-from aiomirror.errors import AiomirrorError, DestinationError
+from aiomirror.account import Account
+from aiomirror.errors import AiomirrorError, DestinationError, ShrunkPageError, UnknownProjectError
 from aiomirror.fetch import Fetcher
 from aiomirror.http import Client, HttpSettings, masked
 from aiomirror.index import Index
-from aiomirror.publish import Publication, Publisher
-from aiomirror.report import Outcome, Problem, Report, Status
+from aiomirror.prune import Asked, Pruner, conclude, run_of
+from aiomirror.publish import Press, Publisher
+from aiomirror.report import Problem, Report
 from aiomirror.selection import demands
 from aiomirror.signals import ended_by_signals
-from aiomirror.simple.filenames import FileKind, parse_filename
-from aiomirror.state import State
+from aiomirror.state import Run, State
 from aiomirror.store import Store
+from aiomirror.underway import UnderWay
 from aiomirror.visit import Agenda, Demand, Visitor
+from aiomirror.withdrawal import Withdrawals
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Collection
+
     from packaging.utils import NormalizedName
 
     from aiomirror.config import Config
     from aiomirror.fetch import Fetched
-    from aiomirror.plan import FileJob, FileRecord, ProjectPlan, Remembered, Settled
+    from aiomirror.plan import FileJob, ProjectPlan, Remembered, Settled, Visited
     from aiomirror.progress import Reporter
     from aiomirror.requirements.values import Parsed
-    from aiomirror.selection import Selection
     from aiomirror.simple.values import ProjectPage
 
 QUEUE_PER_WORKER = 4
 """Jobs that wait for each worker: enough that none idles, few enough that reading pages stays bounded."""
-BATCH_SECONDS = 1.0
-"""How long projects gather to be published together; what a kill may leave to be looked at again."""
 
 
-async def sync(config: Config, parsed: Parsed, reporter: Reporter) -> Report:
+async def sync(
+    config: Config,
+    parsed: Parsed,
+    reporter: Reporter,
+    *,
+    clock: Callable[[], float] = time.time,
+) -> Report:
     """Mirror what the requirements ask for; expected failures are in the report.
+
+    What nothing asks for any more is noted, and removed where pruning is enabled.  ``clock`` gives
+    seconds since 1970.
 
     Raises:
         DestinationError: the mirror cannot be opened, or is held by another run.
     """
     report = Report(index=masked(config.index_url), destination=str(config.dest), dry_run=config.dry_run)
-    started = time.monotonic()
+    began, now = time.monotonic(), int(clock())
     settings = HttpSettings(
-        connections=config.jobs, timeout=config.timeout, min_rate=config.min_rate, retries=config.retries
+        connections=config.jobs,
+        per_host=config.per_host,
+        rate=config.limit_rate,
+        timeout=config.timeout,
+        min_rate=config.min_rate,
+        retries=config.retries,
     )
     async with Store(config.dest, writable=not config.dry_run) as store, Client(settings) as client:
         with State.open(store.state_path, writable=not config.dry_run) as state:
+            number = 0
+            with contextlib.suppress(DestinationError):  # whose time comes when there is something to keep
+                number = state.desired.begin_run(Run("sync", now))
             run = _Run(
-                config, parsed, client=client, store=store, state=state, reporter=reporter, report=report
+                config,
+                parsed,
+                client=client,
+                store=store,
+                state=state,
+                account=Account(report, reporter),
+                now=now,
             )
             await run.run()
-    report.requests = client.requests
-    report.seconds = time.monotonic() - started
+            report.requests = client.requests
+            report.seconds = time.monotonic() - began
+            with contextlib.suppress(DestinationError):  # said already, if it hindered anything
+                state.desired.end_run(number, run_of("sync", now, report))
     return report
-
-
-class _Project:
-    """A project on its way: how many of its jobs are still out."""
-
-    def __init__(self, plan: ProjectPlan, settled: Settled | None) -> None:
-        self.pending, self.wanted = len(plan.fetch), plan.wanted
-        self.publication = Publication(
-            project=plan.project,
-            status=plan.status,
-            facts=plan.facts,
-            held=dict(plan.keep),
-            fresh=list(plan.fresh),
-            damaged=list(plan.damaged),
-            published=plan.published,
-            settled=settled,
-        )
 
 
 class _Run:
@@ -88,52 +97,66 @@ class _Run:
         client: Client,
         store: Store,
         state: State,
-        reporter: Reporter,
-        report: Report,
+        account: Account,
+        now: int,
     ) -> None:
         self._config, self._parsed = config, parsed
         self._store, self._state = store, state
-        self._reporter, self._report = reporter, report
+        self._account, self._report, self._reporter = account, account.report, account.reporter
+        self._now = now
+        self._withdrawals = Withdrawals(config.withdrawn, account, store)
         self._index = Index(client, config.index_url)
-        self._visitor = Visitor(self._index, store, state, config.policy)
-        self._fetcher = Fetcher(client, store, config.fetch, reporter, self._warn)
-        self._publisher = Publisher(store, state)
+        accept_changed = config.fetch.accept_changed
+        self._visitor = Visitor(self._index, store, state, now=now, accept_changed=accept_changed)
+        self._fetcher = Fetcher(client, store, config.fetch, self._reporter, account.warned)
+        publisher = None if config.dry_run else Publisher(store, state)
+        self._press = Press(publisher, self._report, self._reporter)
         self._jobs: asyncio.Queue[FileJob | None] = asyncio.Queue(config.jobs * QUEUE_PER_WORKER)
-        self._ready: asyncio.Queue[Publication | None] = asyncio.Queue()
-        self._open: dict[NormalizedName, _Project] = {}
+        self._open: dict[NormalizedName, UnderWay] = {}
         self._unchanged: list[NormalizedName] = []
         self._stopping = False
 
     async def run(self) -> None:
         """Run to the end, or to the signal or failure that ends it; publish what is complete either way."""
-        self._tell_inputs()
+        self._account.began(self._state.warnings, self._parsed)
         config, parsed = self._config, self._parsed
         wants = demands(parsed.wanted, parsed.constraints)
         self._reporter.projects(len(wants))
-        agenda = Agenda(Demand.of(self._index.shown, config.policy, wants), self._store, self._state)
+        agenda = Agenda(Demand.of(self._index.shown, config.policy_for, wants), self._store, self._state)
         try:
             async with asyncio.TaskGroup() as group:
-                group.create_task(self._publish())
-                transfer = group.create_task(self._transfer(agenda, len(wants)))
-                with ended_by_signals(transfer, self._end):
-                    await asyncio.wait([transfer])
+                group.create_task(self._press.run())
+                await self._until_signal(group.create_task(self._transfer(agenda, len(wants))))
                 for project in self._open.values():
                     project.publication.settled = None
-                    self._ready.put_nowait(project.publication)
-                self._ready.put_nowait(None)
+                    self._press.put(project.publication)
+                self._press.close()
+            async with asyncio.TaskGroup() as group:
+                await self._until_signal(group.create_task(self._conclude(wants)))
         except* DestinationError as failures:
             self._fail(Problem.of(_first(failures)))
+            self._account.census.complete = False
+        self._report.complete = self._account.census.complete
 
-    def _tell_inputs(self) -> None:
-        for warning in (*self._state.warnings, *self._parsed.warnings):
-            self._warn(warning)
-        for one in self._parsed.not_mirrored:
-            self._warn(f"{one.origin}: {one.text}: not mirrored: {one.why}")
-            self._report.not_mirrored.append((one.text, one.origin, one.why))
+    async def _until_signal(self, work: asyncio.Task[None]) -> None:
+        with ended_by_signals(work, self._end):
+            await asyncio.wait([work])
 
     def _end(self, number: int) -> None:
         self._report.signal = number
         self._stopping = True
+        self._account.census.complete = False
+
+    async def _conclude(self, wants: Collection[NormalizedName]) -> None:
+        """Note what nothing wants, and remove it where that is asked for; nothing of what had a problem."""
+        failed = {problem.project for problem in self._report.problems}
+        census = self._account.census
+        census.complete = census.complete and not self._report.not_started
+        census.doubtful.update(name for name in wants if name in failed)
+        requirements = {(one.project, one.text, one.origin) for one in self._parsed.wanted}
+        pruner = Pruner(self._store, self._state, self._report, self._reporter)
+        asked = Asked(requirements, self._visitor.others(wants))
+        await conclude(pruner, asked, census, self._config.pruning, self._now)
 
     async def _transfer(self, agenda: Agenda, projects: int) -> None:
         """Read pages and fetch files until all is done; a destination that fails ends it early."""
@@ -149,6 +172,7 @@ class _Run:
             self._visitor.confirm(self._unchanged)
         except* DestinationError as failures:
             self._fail(Problem.of(_first(failures)))
+            self._account.census.complete = False
         finally:
             self._report.not_started += agenda.rest()
 
@@ -159,75 +183,63 @@ class _Run:
                 await self._start(demand, known)
             except DestinationError:
                 raise
+            except UnknownProjectError as error:
+                self._miss(error, demand.project)
+            except ShrunkPageError as error:
+                await self._set_aside(error)
+                self._fail(Problem.of(error, demand.project))
             except AiomirrorError as error:
                 self._fail(Problem.of(error, demand.project))
+                self._account.census.complete = False
 
     async def _start(self, demand: Demand, known: Remembered | None) -> None:
         """Look at one project, and queue what there is to do."""
         visit = await self._visitor.visit(demand, known)
         if visit is None:
             assert known is not None
-            self._tell_unchanged(known)
+            self._unchanged.append(known.project)
+            self._account.unchanged(known)
             return
         page, plan = visit.page, visit.plan
-        for warning in page.warnings:
-            self._warn(f"{page.project}: {warning}")
-        self._tell_selection(page, visit.selection)
-        if page.status.marker == "quarantined":
-            await self._tell_withheld(page.project)
+        self._account.looked_at(page, visit.selection)
+        for error in visit.selection.unsatisfied:
+            self._fail(Problem.of(error, page.project), stops=not self._is_withdrawn(page))
+        if self._is_withdrawn(page) and await self._withdrawals.quarantined(page.project):
+            return
         for problem in plan.problems:
             self._fail(Problem.of(problem, page.project, problem.filename))
-        self._reporter.planned(plan)
+        self._account.planned(page, plan, visit.selection)
         if self._config.dry_run:
-            self._tell_plan(plan)
+            self._account.foretold(plan)
         else:
             clean = not visit.selection.unsatisfied and not plan.problems
-            await self._queue(plan, visit.settled if clean else None)
+            await self._queue(plan, visit.settled if clean else None, visit.visited)
 
-    def _tell_unchanged(self, known: Remembered) -> None:
-        assert known.settled is not None
-        self._unchanged.append(known.project)
-        self._reporter.unchanged(known.project)
-        self._report.left_out(known.project, known.settled.left_out)
-        for name in known.settled.wanted:
-            self._report.add(_held(known.project, known.records[name]))
+    def _is_withdrawn(self, page: ProjectPage) -> bool:
+        return page.status.marker == "quarantined" and self._visitor.is_present(page.project)
 
-    def _tell_selection(self, page: ProjectPage, selection: Selection) -> None:
-        self._report.left_out(page.project, Counter(str(reason) for reason in selection.left_out.values()))
-        for error in selection.unsatisfied:
-            self._fail(Problem.of(error, page.project))
+    def _miss(self, error: UnknownProjectError, project: NormalizedName) -> None:
+        """Tell of a project that upstream does not have; one that is mirrored need not stop the others."""
+        mirrored = self._visitor.is_present(project)
+        self._fail(Problem.of(error, project), stops=not mirrored)
+        if mirrored:
+            self._withdrawals.deleted(project)
 
-    async def _tell_withheld(self, project: NormalizedName) -> None:
-        """Name the files that stay on disk while no page lists them, on every run."""
-        names = await self._store.survey(project)
-        kinds = {name: parsed.kind for name in names if (parsed := parse_filename(name, project))}
-        if files := sorted(name for name, kind in kinds.items() if kind is not FileKind.OTHER):
-            self._warn(f"{project}: quarantined upstream; on disk and not listed: {', '.join(files)}")
+    async def _set_aside(self, error: ShrunkPageError) -> None:
+        """Keep a page that is not believed, for a person to look at."""
+        if not self._config.dry_run:
+            form = "json" if "json" in (error.content_type or "") else "html"
+            where = await self._store.set_aside(f"{error.project}.{form}", error.body)
+            self._account.warned(f"{error.project}: the page that is not believed is in {where}")
 
-    def _tell_plan(self, plan: ProjectPlan) -> None:
-        for name in plan.wanted & plan.keep.keys():
-            self._report.add(_held(plan.project, plan.keep[name].record))
-        for job in plan.fetch:
-            if job.held is None:
-                file = job.file
-                self._report.add(
-                    Outcome(
-                        job.project,
-                        file.filename,
-                        Status.PLANNED,
-                        file.size,
-                        sha256=file.hashes.get("sha256"),
-                    )
-                )
-
-    async def _queue(self, plan: ProjectPlan, settled: Settled | None) -> None:
-        again = {job.file.filename for job in plan.fetch}
-        for name in plan.wanted & plan.keep.keys() - again:
-            self._report.add(_held(plan.project, plan.keep[name].record))
-        project = _Project(plan, settled)
+    async def _queue(self, plan: ProjectPlan, settled: Settled | None, visited: Visited | None) -> None:
+        self._account.kept(plan)
+        project = UnderWay(plan, settled, visited)
         if not plan.fetch:
-            self._ready.put_nowait(project.publication)
+            self._press.put(project.publication)
             return
+        if (publication := project.without_replaced()) is not None:
+            await self._press.publish([publication])
         self._open[plan.project] = project
         for job in plan.fetch:
             await self._jobs.put(job)
@@ -238,47 +250,18 @@ class _Run:
 
     def _take(self, job: FileJob, fetched: Fetched) -> None:
         project = self._open[job.project]
-        if job.held is None or job.file.filename in project.wanted:
+        if project.take(job, fetched):
             self._report.add(fetched.outcome)
         if fetched.problem is not None:
             self._fail(fetched.problem)
-        if fetched.held is not None:
-            project.publication.add(fetched.held)
-        if fetched.held is None or fetched.unsettled:
-            project.publication.settled = None  # the next run has to look again
-        project.pending -= 1
+        if fetched.held is None:
+            self._account.census.doubtful.add(job.project)
         if not project.pending:
-            self._ready.put_nowait(self._open.pop(job.project).publication)
+            self._press.put(self._open.pop(job.project).publication)
 
-    async def _publish(self) -> None:
-        """Publish what is ready, in batches: each waits for the disk as often as a single project would."""
-        ended = False
-        while not ended:
-            batch = [await self._ready.get()]
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(BATCH_SECONDS):
-                    while batch[-1] is not None:
-                        batch.append(await self._ready.get())
-            ended = None in batch
-            if self._config.dry_run:
-                continue
-            publications = [one for one in batch if one is not None]
-            self._report.pages_written += await self._publisher.publish(publications)
-            for one in publications:
-                self._reporter.published(one.project)
-
-    def _fail(self, problem: Problem) -> None:
-        self._report.problems.append(problem)
-        self._reporter.failed(problem)
-        self._stopping = self._stopping or not self._config.keep_going
-
-    def _warn(self, text: str) -> None:
-        self._report.warnings.append(text)
-        self._reporter.warned(text)
-
-
-def _held(project: NormalizedName, record: FileRecord) -> Outcome:
-    return Outcome(project, record.filename, Status.HELD, record.stat.size, sha256=record.sha256)
+    def _fail(self, problem: Problem, *, stops: bool = True) -> None:
+        self._account.failed(problem)
+        self._stopping = self._stopping or (stops and not self._config.keep_going)
 
 
 def _first(failures: BaseExceptionGroup[DestinationError]) -> DestinationError:

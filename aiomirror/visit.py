@@ -10,21 +10,23 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from collections import Counter, deque
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from aiomirror.errors import UpstreamError
+from aiomirror.errors import ShrunkPageError, UpstreamError
 from aiomirror.holdings import holdings
-from aiomirror.plan import Holdings, Settled, plan_project
+from aiomirror.plan import Holdings, Settled, Visited, plan_project
+from aiomirror.pruning import has_shrunk
+from aiomirror.requirements.values import FormatControl
 from aiomirror.selection import select
 from aiomirror.state import Root
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
     from packaging.utils import NormalizedName
 
-    from aiomirror.index import Index
+    from aiomirror.index import Index, PageRead
     from aiomirror.plan import ProjectPlan, Remembered
     from aiomirror.requirements.values import Wanted
     from aiomirror.selection import Policy, Selection
@@ -32,6 +34,7 @@ if TYPE_CHECKING:
     from aiomirror.state import State
     from aiomirror.store import Store
 
+NO_FORMATS = FormatControl()
 CHUNK = 256
 """Projects that are looked up at once: a hop and a query cost more than what they do for one project."""
 FEW = 16
@@ -46,20 +49,29 @@ class Demand:
 
     project: NormalizedName
     wants: tuple[Wanted, ...]
+    policy: Policy
     digest: str
 
     @classmethod
     def of(
-        cls, index_url: str, policy: Policy, wants: Mapping[NormalizedName, tuple[Wanted, ...]]
+        cls,
+        index_url: str,
+        policy_for: Callable[[NormalizedName], Policy],
+        wants: Mapping[NormalizedName, tuple[Wanted, ...]],
     ) -> list[Demand]:
         """The demands of a run; ``index_url`` without credentials, which change nothing of what is asked."""
-        common = hashlib.sha256(f"{index_url} {policy}".encode())
         demands = []
         for project, asked in wants.items():
-            digest = common.copy()
+            policy = policy_for(project)
+            # Of the formats only what they mean to this project: as sets of names they have no order, and so
+            # no text, that two runs agree on.
+            formats = policy.formats.wheels(project), policy.formats.sources(project)
+            digest = hashlib.sha256(f"{index_url} {replace(policy, formats=NO_FORMATS)} {formats}".encode())
             for want in asked:
                 digest.update(f"{want.text} {want.specifier} {sorted(want.hashes)}".encode())
-            demands.append(cls(project, asked, digest.hexdigest()))
+                locked = sorted((name, sorted(hashes)) for name, hashes in want.files.items())
+                digest.update(f"{locked}".encode())
+            demands.append(cls(project, asked, policy, digest.hexdigest()))
         return demands
 
 
@@ -71,6 +83,8 @@ class Visit:
     selection: Selection
     plan: ProjectPlan
     settled: Settled
+    visited: Visited | None
+    """None for a page that is not to be compared with: a quarantined project's."""
 
 
 class Agenda:
@@ -109,10 +123,15 @@ class Agenda:
 
 
 class Visitor:
-    """Looks at projects; asks upstream and the disk, changes neither."""
+    """Looks at projects; asks upstream and the disk, changes neither.
 
-    def __init__(self, index: Index, store: Store, state: State, policy: Policy) -> None:
-        self._index, self._store, self._state, self._policy = index, store, state, policy
+    ``now`` is in seconds since 1970.  With ``accept_changed`` a page that has lost most of its files is
+    believed, and what upstream lists under a known name is taken, whatever it is.
+    """
+
+    def __init__(self, index: Index, store: Store, state: State, *, now: int, accept_changed: bool) -> None:
+        self._index, self._store, self._state = index, store, state
+        self._now, self._accept_changed = now, accept_changed
         self._present: frozenset[NormalizedName] = frozenset()
         self._root: str | None = None
         self._serials: Mapping[NormalizedName, int | None] = {}
@@ -154,18 +173,20 @@ class Visitor:
         Raises:
             UnknownProjectError: upstream has no such project.
             UpstreamError: its page cannot be read.
+            ShrunkPageError: its page has lost most of its files.
         """
         if known is not None and self.is_unchanged(known):
             return None
         read = await self._index.page(demand.project, known.settled if known else None)
         if read is None:
             return None
-        selection = select(read.page, demand.wants, self._policy)
         upstream = {file.filename: file for file in read.page.files}
         held = Holdings()
-        if demand.project in self._present:
+        if self.is_present(demand.project):
             held = await holdings(self._store, self._state, demand.project, upstream)
-        plan = plan_project(read.page, selection.chosen, held)
+            self._check(read, held)
+        selection = select(read.page, demand.wants, demand.policy)
+        plan = plan_project(read.page, selection.chosen, held, accept_changed=self._accept_changed)
         settled = Settled(
             demand=demand.digest,
             digest=read.digest,
@@ -176,4 +197,24 @@ class Visitor:
             wanted=tuple(sorted(plan.wanted)),
             left_out=Counter(str(reason) for reason in selection.left_out.values()),
         )
-        return Visit(read.page, selection, plan, settled)
+        wanted_by = {one.file.filename: one.wanted_by for one in selection.chosen}
+        visited = Visited(self._now, len(upstream), wanted_by)
+        withheld = read.page.status.marker == "quarantined"
+        return Visit(read.page, selection, plan, settled, None if withheld else visited)
+
+    def is_present(self, project: NormalizedName) -> bool:
+        """Whether the project had a folder when the run began."""
+        return project in self._present
+
+    def others(self, projects: Collection[NormalizedName]) -> frozenset[NormalizedName]:
+        """The folders that were there when the run began, but for those of these projects."""
+        return self._present.difference(projects)
+
+    def _check(self, read: PageRead, held: Holdings) -> None:
+        """Raise ShrunkPageError for a page that is not believed; only where there is something to lose."""
+        page = read.page
+        if self._accept_changed or page.status.marker == "quarantined" or not held.listed:
+            return
+        before = has_shrunk(page, self._state.desired.visited(page.project), held.listed)
+        if before is not None:
+            raise ShrunkPageError(page.project, len(page.files), before, read.body, read.content_type)

@@ -161,3 +161,19 @@ async def test_a_sibling_is_held_when_a_page_vouches_for_it(tmp_path: Path) -> N
     assert (await look(tmp_path, listed(sibling.sha256))).files[WHEEL].metadata == sibling
     assert (await look(tmp_path, listed("0" * 64))).files[WHEEL].metadata is None
     assert (await look(tmp_path, listed("0" * 64), sibling)).files[WHEEL].metadata == sibling
+
+
+async def test_what_an_earlier_run_made_is_known_though_nothing_lists_it(tmp_path: Path) -> None:
+    made, copied = put(tmp_path, "foo-0.1.tar.gz"), put(tmp_path, "foo-0.2.tar.gz")
+    changed, own = put(tmp_path, "foo-0.3.tar.gz"), put(tmp_path, "foo-0.4.tar.gz")
+    old = FileStat(1, 1, 1)
+    found = await look(
+        tmp_path,
+        upstream(),
+        made,
+        FileRecord(copied.filename, copied.sha256, old),
+        FileRecord(changed.filename, "0" * 64, old),
+    )
+    assert found.unlisted == {made.filename: made, copied.filename: copied}
+    assert own.filename not in found.files
+    assert not found.strays

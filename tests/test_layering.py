@@ -17,15 +17,16 @@ PACKAGE = Path(aiomirror.__file__).parent
 LAYERS = (
     {"digests", "errors", "signals"},
     {"simple", "requirements", "distributions", "targets"},
-    {"selection"},
+    {"resolution", "selection"},
     {"plan"},
     {"pruning"},
     {"report", "config"},
     {"http", "store", "state", "progress"},
     {"display", "table"},
     {"index", "holdings", "fetch", "describe"},
-    {"account", "condemn", "publish", "visit"},
-    {"prune", "underway"},
+    {"metadata"},
+    {"account", "closure", "condemn", "publish", "visit"},
+    {"prune", "underway", "withdrawal"},
     {"sync", "rebuild", "verify"},
     {"cli"},
     {"__main__"},
@@ -33,10 +34,12 @@ LAYERS = (
 ROOMS = {
     "aiohttp": "http",
     "tenacity": "http",
+    "keyring": "http",
     "aiofiles": "store",
     "sqlite3": "state",
     "lxml": "simple",
     "pypi_simple": "config",
+    "resolvelib": "resolution",
     "rich": "display",
 }
 MODULES = sorted(PACKAGE.rglob("*.py"))

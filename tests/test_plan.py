@@ -154,3 +154,43 @@ def test_upstream_is_not_asked_for_the_sibling_of_what_it_does_not_list() -> Non
     listed = (announcing(WHEEL), announcing(SDIST))
     made = plan((), holdings(held(WHEEL), held(SDIST), listed=listed))
     assert [(job.file.filename, job.file.core_metadata) for job in made.fetch] == [(WHEEL, None)]
+
+
+# -- other bytes under a known name, where they are to be taken
+
+
+def accepting(upstream: tuple[ProjectFile, ...], ours: Holdings) -> ProjectPlan:
+    return plan_project(ProjectPage(project=FOO, files=upstream), (), ours, accept_changed=True)
+
+
+def test_other_bytes_are_fetched_and_the_old_file_is_off_the_page_until_then() -> None:
+    old = held(sibling=True)
+    made = accepting((file(sha256=B), file(WHEEL)), holdings(old, held(WHEEL)))
+    assert (fetched(made), set(made.keep), made.problems) == ([SDIST], {WHEEL}, ())
+    assert made.replaced == {SDIST: (old, file())}
+    assert set(made.unlisted) == {SDIST, f"{SDIST}.metadata"}
+    assert made.facts[SDIST].hashes == {"sha256": B}
+
+
+def test_what_is_the_same_is_not_replaced() -> None:
+    made = accepting((file(),), holdings(held()))
+    assert (fetched(made), set(made.keep), made.replaced) == ([], {SDIST}, {})
+
+
+def test_there_is_nothing_to_go_back_to_for_what_is_damaged() -> None:
+    made = accepting((file(sha256=B),), holdings(listed=(file(),)))
+    assert (fetched(made), made.replaced, made.problems) == ([SDIST], {SDIST: None}, ())
+
+
+# -- ours, and on no page
+
+
+def test_what_no_page_lists_stays_known() -> None:
+    ours = Holdings(unlisted={SDIST: record()})
+    assert plan((), ours).unlisted == {SDIST: record()}
+
+
+def test_what_no_page_lists_is_not_described_with_other_bytes() -> None:
+    made = plan((file(sha256=B),), holdings(held(), listed=()), file(sha256=B))
+    assert [type(problem) for problem in made.problems] == [ChangedError]
+    assert (made.fetch, made.keep, dict(made.unlisted)) == ((), {}, {SDIST: record()})

@@ -13,6 +13,7 @@ from packaging.utils import canonicalize_name
 from aiomirror.display import SHOWN, LiveDisplay
 from aiomirror.plan import FileJob, FileRecord, FileStat, HeldFile, ProjectPlan
 from aiomirror.progress import JsonLines, Lines, Silent, printable, size, summary
+from aiomirror.pruning import Fate, Removal
 from aiomirror.report import Outcome, Problem, Report, Status
 from aiomirror.simple.values import ProjectFile, ProjectStatus
 
@@ -231,3 +232,28 @@ def test_the_summary_of_everything() -> None:
         "1 project, 1 file fetched (10 B), 0 already held, 1 skipped, 2 requirements not mirrored, "
         "1 project not started, 2 problems, ended by SIGINT in 12.3 s"
     )
+
+
+@pytest.mark.parametrize(
+    ("verbosity", "fate", "line"),
+    [
+        (0, Fate.REMOVED, ""),
+        (1, Fate.REMOVED, "foo: foo-1.zip: removed (2.0 kB): no longer listed\n"),
+        (1, Fate.HIDDEN, "foo: foo-1.zip: hidden (2.0 kB): no longer listed\n"),
+        (1, Fate.REFUSED, "foo: foo-1.zip: would be removed (2.0 kB): no longer listed\n"),
+        (0, Fate.PLANNED, "foo: foo-1.zip: to be removed (2.0 kB): no longer listed\n"),
+        (-1, Fate.PLANNED, ""),
+    ],
+)
+def test_removals(verbosity: int, fate: Fate, line: str) -> None:
+    stream = io.StringIO()
+    Lines(stream, verbosity).removed(Removal(FOO, "foo-1.zip", 2000, 0, "no longer listed", fate))
+    assert stream.getvalue() == line
+
+
+def test_the_summary_of_removals() -> None:
+    report = Report()
+    assert "removed" not in summary(report)
+    for fate in (Fate.REMOVED, Fate.REMOVED, Fate.PLANNED):
+        report.removals.append(Removal(FOO, "foo-1.zip", 2000, 0, "", fate))
+    assert "2 files removed (4.0 kB), 1 file to remove (2.0 kB)" in summary(report)

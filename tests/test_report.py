@@ -13,11 +13,14 @@ from aiomirror.errors import (
     DestinationError,
     LockedError,
     NoMatchingFileError,
+    PruneRefusedError,
+    ShrunkPageError,
     StatusError,
     TransferError,
     UnknownProjectError,
     UnreachableError,
 )
+from aiomirror.pruning import Fate, Removal
 from aiomirror.report import Outcome, Problem, Report, Status
 
 FOO, BAR = canonicalize_name("foo"), canonicalize_name("bar")
@@ -99,6 +102,21 @@ def test_json() -> None:
     assert (tree["index"], tree["destination"], tree["exit_code"]) == ("http://index.example/", "x", 1)
 
 
+def test_removals() -> None:
+    report = Report(unwanted=3)
+    for name, fate in (("a", Fate.REMOVED), ("b", Fate.REMOVED), ("c", Fate.HIDDEN)):
+        report.removals.append(Removal(FOO, name, 5, 1_700_000_000, "because", fate))
+    tree = json.loads(report.to_json())
+    assert (tree["totals"]["removed"], tree["totals"]["unwanted"]) == (2, 3)
+    assert tree["removals"][2] == {
+        "project": "foo",
+        "filename": "c",
+        "size": 5,
+        "why": "because",
+        "fate": "hidden",
+    }
+
+
 def test_json_of_what_is_no_text() -> None:
     report = Report(destination="caf\udce9 \u00e9", warnings=["\ud800"])
     tree = json.loads(report.to_json().decode("utf-8"))
@@ -130,6 +148,14 @@ def test_json_of_what_is_no_text() -> None:
             "foo: nothing satisfies 'foo>1'; the newest version is 1 (why)",
             3,
         ),
+        (
+            ShrunkPageError("foo", 3, 12, b"", None),
+            (
+                "foo: upstream lists 3 of what were 12 files; what is mirrored stays as it is, "
+                "unless --accept-changed is given"
+            ),
+            3,
+        ),
         (DestinationError("/x", "no space left on device"), "/x: no space left on device", 6),
         (LockedError("/x", "process 1"), "/x: another run holds this mirror (process 1)", 6),
     ],
@@ -138,3 +164,9 @@ def test_json_of_what_is_no_text() -> None:
 def test_a_problem_names_project_and_file_once(error: Exception, line: str, code: int) -> None:
     made = Problem.of(error, "foo", "f")  # type: ignore[arg-type]
     assert (made.message, made.exit_code, made.project, made.filename) == (line, code, "foo", "f")
+
+
+def test_a_refusal_to_prune_is_about_no_project() -> None:
+    made = Problem.of(PruneRefusedError(300, 1000, 100))
+    assert made.message == "300 of 1,000 files would be removed, and --max-delete allows 100; nothing is"
+    assert (made.exit_code, made.project) == (5, "")

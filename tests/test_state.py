@@ -15,8 +15,9 @@ from hypothesis import given, strategies as st
 from packaging.utils import canonicalize_name
 
 from aiomirror.errors import DestinationError
-from aiomirror.plan import FileRecord, FileStat, Remembered, Settled
-from aiomirror.state import APPLICATION_ID, Root, State
+from aiomirror.plan import FileRecord, FileStat, Remembered, Settled, Visited
+from aiomirror.pruning import WHOLE, Tombstone
+from aiomirror.state import APPLICATION_ID, Root, Run, State
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -138,7 +139,7 @@ def test_the_file_is_private_and_in_wal_mode(path: Path) -> None:
         os.umask(before)
     with closing(sqlite3.connect(path)) as connection:
         assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
-        assert connection.execute("PRAGMA user_version").fetchone() == (1,)
+        assert connection.execute("PRAGMA user_version").fetchone() == (2,)
         assert connection.execute("PRAGMA application_id").fetchone() == (APPLICATION_ID,)
 
 
@@ -147,6 +148,152 @@ def test_an_empty_file_is_a_new_state(path: Path) -> None:
     with State.open(path) as state:
         assert state.warnings == ()
         state.save([known(SIX, [record("a")])])
+
+
+# What asks for files, and what nothing asks for
+
+
+def run(number: int, *, complete: bool = True) -> Run:
+    return Run("sync", number, 1.5, 0, complete, {"fetched": number})
+
+
+def test_what_a_visit_found_outlives_what_is_saved_without_one(path: Path) -> None:
+    visited = Visited(7, 3, {"a": ("six<2", "six")})
+    with State.open(path) as state:
+        assert state.desired.visited(SIX) is None
+        state.save([known(SIX, [record("a")])], {SIX: visited})
+        state.save([known(SIX, [record("b")])])
+        assert state.desired.visited(SIX) == visited
+        state.save([known(SIX, [])], {SIX: Visited(8, 0)})
+        assert state.desired.visited(SIX) == Visited(8, 0)
+
+
+def test_what_was_asked_is_what_was_asked_last(path: Path) -> None:
+    with State.open(path) as state:
+        state.desired.save_asked([("six", "six", "a.txt:1"), ("six", "six<2", "a.txt:2")])
+        state.desired.save_asked([("six", "six", "a.txt:1"), ("idna", "idna", "a.txt:2")])
+        assert state.desired.asked() == {("six", "six", "a.txt:1"), ("idna", "idna", "a.txt:2")}
+
+
+def test_tombstones_are_what_was_saved_last(path: Path) -> None:
+    one, other, third = (
+        Tombstone(SIX, "a", 1, "x"),
+        Tombstone(SIX, "b", 2, "y"),
+        Tombstone(IDNA, WHOLE, 3, "z"),
+    )
+    with State.open(path) as state:
+        state.desired.save_tombstones({stone.key: stone for stone in (one, other)}, {})
+        other = Tombstone(SIX, "b", 2, "another reason")
+        state.desired.save_tombstones(
+            {stone.key: stone for stone in (other, third)}, state.desired.tombstones()
+        )
+        assert state.desired.tombstones() == {stone.key: stone for stone in (other, third)}
+
+
+def test_what_does_not_change_is_not_written(path: Path) -> None:
+    stone = Tombstone(SIX, "a", 1, "x")
+    with State.open(path) as state:
+        changes = []
+        for _ in range(2):
+            state.desired.save_tombstones({stone.key: stone}, state.desired.tombstones())
+            state.desired.save_asked([("six", "six", "a.txt:1")])
+            changes.append(state._connection.total_changes)
+        assert changes[0] == changes[1] > 0
+
+
+def test_files_and_whole_projects_are_forgotten(path: Path) -> None:
+    stones = [Tombstone(SIX, "a", 1, "x"), Tombstone(SIX, "b", 1, "x"), Tombstone(IDNA, WHOLE, 1, "x")]
+    with State.open(path) as state:
+        files = [record("a"), record("b"), record("index.html"), record("b.metadata")]
+        state.save([known(SIX, files, SETTLED), known(IDNA, files, SETTLED)], {IDNA: Visited(1, 1)})
+        state.desired.save_tombstones({stone.key: stone for stone in stones}, {})
+        assert state.desired.held() == 4
+        state.desired.forget([(SIX, "a"), (IDNA, WHOLE)])
+        assert state.recall([SIX, IDNA]) == {SIX: known(SIX, files[1:], SETTLED), IDNA: known(IDNA, [])}
+        assert state.desired.visited(IDNA) is None
+        assert list(state.desired.tombstones()) == [(SIX, "b")]
+        state.desired.unsettle(SIX, ["index.html"])
+        assert state.recall([SIX])[SIX] == known(SIX, [record("b"), record("b.metadata")])
+
+
+def test_the_last_hundred_runs_are_kept(path: Path) -> None:
+    with State.open(path) as state:
+        for number in range(103):
+            at = state.desired.begin_run(Run("sync", number))
+            state.desired.end_run(at, run(number, complete=number % 2 == 0))
+        state.desired.begin_run(Run("prune", 200))
+        runs = state.desired.runs()
+    assert runs[0] == Run("prune", 200), "it has no end: it is under way, or was killed"
+    assert (len(runs), runs[1], runs[2].complete, runs[-1].started) == (100, run(102), False, 4)
+
+
+# Earlier schemas
+
+
+@pytest.fixture
+def first_schema(path: Path) -> Path:
+    """A state as the first version of the schema had it."""
+    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        connection.executescript(
+            """
+            CREATE TABLE files (
+                project TEXT NOT NULL, filename TEXT NOT NULL, sha256 TEXT NOT NULL, size INTEGER NOT NULL,
+                mtime_ns INTEGER NOT NULL, inode INTEGER NOT NULL, PRIMARY KEY (project, filename)
+            ) WITHOUT ROWID;
+            CREATE TABLE settled (
+                project TEXT PRIMARY KEY, demand TEXT NOT NULL, digest TEXT NOT NULL, etag TEXT,
+                last_modified TEXT, serial INTEGER, root TEXT, wanted TEXT NOT NULL, left_out TEXT NOT NULL
+            ) WITHOUT ROWID;
+            CREATE TABLE roots (url TEXT PRIMARY KEY, etag TEXT, length INTEGER NOT NULL) WITHOUT ROWID;
+            """
+        )
+        one = record("six-1.0.tar.gz")
+        stat = one.stat
+        row = ("six", one.filename, one.sha256, stat.size, stat.mtime_ns, stat.inode)
+        connection.execute("INSERT INTO files VALUES (?, ?, ?, ?, ?, ?)", row)
+        settled = (
+            "six",
+            "demand",
+            "digest",
+            '"tag"',
+            "yesterday",
+            7,
+            '"root"',
+            '["six-1.0.tar.gz"]',
+            '{"older": 3}',
+        )
+        connection.execute("INSERT INTO settled VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", settled)
+        connection.execute("INSERT INTO roots VALUES ('https://index.example/', '\"1\"', 10)")
+        connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+        connection.execute("PRAGMA user_version = 1")
+    path.chmod(0o600)
+    return path
+
+
+@pytest.mark.parametrize("writable", [True, False])
+def test_a_state_of_the_first_schema_is_brought_up_to_date(first_schema: Path, *, writable: bool) -> None:
+    before = first_schema.read_bytes()
+    for _ in range(2):
+        with State.open(first_schema, writable=writable) as state:
+            assert state.warnings == ()
+            assert state.recall([SIX])[SIX] == known(SIX, [record("six-1.0.tar.gz")], SETTLED)
+            assert state.root("https://index.example/") == Root('"1"', 10)
+            assert state.desired.tombstones() == {}
+            assert state.desired.runs() == []
+            assert state.desired.visited(SIX) is None
+            assert state.desired.held() == 1
+    assert (first_schema.read_bytes() == before) is not writable
+
+
+def test_a_migration_that_breaks_off_leaves_the_first_schema(first_schema: Path) -> None:
+    with closing(sqlite3.connect(first_schema)) as connection:
+        connection.execute("CREATE TABLE runs (mine TEXT)")
+    with pytest.raises(DestinationError):
+        State.open(first_schema)
+    with closing(sqlite3.connect(first_schema)) as connection:
+        assert connection.execute("PRAGMA user_version").fetchone() == (1,)
+        tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_master")}
+        assert tables == {"files", "settled", "roots", "runs"}
 
 
 # Given up

@@ -243,7 +243,7 @@ def test_the_report_has_the_keys_of_the_readme(mirror: Mirror) -> None:
     assert report["exit_code"] == 1
     assert report["totals"].keys() == {
         "projects", "fetched", "held", "planned", "skipped", "failed", "size", "to_fetch", "received",
-        "requests", "pages_written", "not_mirrored",
+        "requests", "pages_written", "not_mirrored", "removed", "unwanted",
     }  # fmt: skip
     for project in report["projects"].values():
         assert {"size", "to_fetch", "received", "left_out"} <= project.keys()

@@ -45,11 +45,43 @@ _MIGRATIONS = (
         length INTEGER NOT NULL       -- bytes, or the cap that it exceeded
     ) WITHOUT ROWID;
     """,
+    """
+    CREATE TABLE visits (
+        project TEXT PRIMARY KEY,
+        seen    INTEGER NOT NULL,  -- seconds since 1970
+        listed  INTEGER NOT NULL,  -- how many files upstream's page had
+        wanted  TEXT NOT NULL      -- JSON object, file name to the texts of the requirements that chose it
+    ) WITHOUT ROWID;
+    CREATE TABLE asked (
+        project TEXT NOT NULL,
+        text    TEXT NOT NULL,     -- the requirement as written
+        origin  TEXT NOT NULL,     -- file and line, or the command line
+        PRIMARY KEY (project, text, origin)
+    ) WITHOUT ROWID;
+    CREATE TABLE tombstones (
+        project  TEXT NOT NULL,
+        filename TEXT NOT NULL,    -- empty for everything of the project
+        since    INTEGER NOT NULL, -- seconds since 1970
+        why      TEXT NOT NULL,
+        PRIMARY KEY (project, filename)
+    ) WITHOUT ROWID;
+    CREATE TABLE runs (
+        number    INTEGER PRIMARY KEY,
+        verb      TEXT NOT NULL,
+        started   INTEGER NOT NULL, -- seconds since 1970
+        seconds   REAL,
+        exit_code INTEGER,          -- as the last, NULL while it is under way, or when it was killed
+        complete  INTEGER NOT NULL, -- whether there was an answer about everything that it asked
+        counts    TEXT NOT NULL     -- JSON object, as the totals of its report
+    );
+    """,
 )
 """The schema's versions, each from the one before; how many there are is PRAGMA user_version."""
 
-_TABLES = {"files", "settled", "roots"}
+_TABLES = {"files", "settled", "roots", "visits", "asked", "tombstones", "runs"}
 
+_PAGE_SIZE = 2048
+"""Bytes: most tables have a few short rows, and the smallest mirror should not be mostly state."""
 _BUSY = 5.0
 """Seconds to wait for a reader outside this program."""
 _DAMAGED = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
@@ -135,15 +167,18 @@ def _is_damage(error: sqlite3.DatabaseError) -> bool:
 
 def _prepare(path: Path, connection: sqlite3.Connection) -> None:
     version = _checked_version(path, connection)
-    connection.execute("PRAGMA journal_mode = WAL")
     # A crash of the machine may cost the last transactions, which costs time only.
     connection.execute("PRAGMA synchronous = NORMAL")
-    for number in range(version, len(_MIGRATIONS)):
+    connection.execute(f"PRAGMA page_size = {_PAGE_SIZE}")  # heard by a new file only
+    if version < len(_MIGRATIONS):
+        # All at once, so that there is no state between two schemas.  A new file has no log yet, which would
+        # hold for a while all that is in the file as well.
         with transaction(connection):
-            for statement in _MIGRATIONS[number].split(";"):
+            for statement in ";".join(_MIGRATIONS[version:]).split(";"):
                 connection.execute(statement)
             connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
-            connection.execute(f"PRAGMA user_version = {number + 1}")
+            connection.execute(f"PRAGMA user_version = {len(_MIGRATIONS)}")
+    connection.execute("PRAGMA journal_mode = WAL")
     found = {name for (name,) in connection.execute("SELECT name FROM sqlite_master")}
     if not found >= _TABLES:
         raise _Unusable("not our tables")

@@ -12,14 +12,17 @@ from typing import TYPE_CHECKING, Self
 from aiomirror.errors import DestinationError
 from aiomirror.plan import FileRecord, FileStat, Remembered, Settled
 from aiomirror.state.database import connect, transaction, translated
+from aiomirror.state.desired import Desired
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Collection, Iterator, Sequence
+    from collections.abc import Collection, Iterator, Mapping, Sequence
     from pathlib import Path
     from types import TracebackType
 
     from packaging.utils import NormalizedName
+
+    from aiomirror.plan import Visited
 
 _OF = "WHERE project IN (SELECT value FROM json_each(?))"
 _RECORDS = f"SELECT project, filename, sha256, size, mtime_ns, inode FROM files {_OF}"  # noqa: S608 (constants)
@@ -48,6 +51,8 @@ class State:
         self.path, self.warnings = path, warnings
         self._connection = connection
         self._lock = threading.Lock()
+        self.desired = Desired(self._using, self._changing)
+        """What was asked for, what nothing asks for any more, and the runs that found it out."""
 
     @classmethod
     def open(cls, path: Path, *, writable: bool = True) -> Self:
@@ -71,8 +76,13 @@ class State:
             settled = {row[0]: _settled(*row[1:]) for row in connection.execute(_SETTLED, (names,))}
         return {name: Remembered(name, records.get(name, {}), settled.get(name)) for name in projects}
 
-    def save(self, batch: Collection[Remembered]) -> None:
-        """Keep this of each project in place of all that was known of it; all of the batch or nothing."""
+    def save(
+        self, batch: Collection[Remembered], visited: Mapping[NormalizedName, Visited] | None = None
+    ) -> None:
+        """Keep this of each project in place of all that was known of it; all of the batch or nothing.
+
+        ``visited`` are the visits that were obeyed; of other projects what the last one found is kept.
+        """
         names = [(one.project,) for one in batch]
         files = [_row(one.project, record) for one in batch for record in one.records.values()]
         settled = [_settled_row(one.project, one.settled) for one in batch if one.settled is not None]
@@ -81,6 +91,7 @@ class State:
             connection.executemany("DELETE FROM settled WHERE project = ?", names)
             connection.executemany("INSERT INTO files VALUES (?, ?, ?, ?, ?, ?)", files)
             connection.executemany("INSERT INTO settled VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", settled)
+            self.desired.save_visits(connection, visited or {})
 
     def confirm(self, projects: Sequence[NormalizedName], root: str) -> None:
         """Note that the root index with this entity tag has the serials that are kept of these projects."""

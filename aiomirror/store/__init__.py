@@ -7,11 +7,13 @@
     DEST/<project>/<filename>[.metadata]          distribution files and their siblings
     DEST/.aiomirror/lock                          held (flock) by the run that has the mirror open
     DEST/.aiomirror/partial/                      everything that has no final name yet
+    DEST/.aiomirror/aside/                        pages of upstream's that were not believed
     DEST/.aiomirror/state.sqlite                  not touched here
 
 The rooms, upwards: ``faults`` and ``names`` (what the system and the callers may say), ``digests``, ``tree``
-(descriptors, no link followed), ``lock``, then ``draft``, ``reading``, ``inspection``, ``siblings`` and
-``pages`` (called in threads), ``hops`` (the threads), ``partial`` and ``mirror`` (what the program awaits).
+(descriptors, no link followed), ``lock``, then ``draft``, ``reading``, ``inspection``, ``siblings``,
+``pages`` and ``removal`` (called in threads), ``hops`` (the threads), ``partial`` and ``mirror`` (what the
+program awaits).
 """
 
 from aiomirror.store.inspection import Folder, Hashed

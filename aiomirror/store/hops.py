@@ -13,9 +13,9 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-PATIENCE = 0.002
+PATIENCE = 0.005
 """Seconds that quick work may take on the average before it is sent to threads, for the rest of the run."""
-MEMORY = 16
+MEMORY = 64
 """Over how many pieces of work that average reaches: one that is slow by chance does not count as a disk."""
 
 

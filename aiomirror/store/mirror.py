@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING, Self
 
-from aiomirror.store import draft, inspection, pages, reading, siblings
+from aiomirror.store import draft, inspection, pages, reading, removal, siblings
 from aiomirror.store.digests import Expectation
 from aiomirror.store.hops import Hops
 from aiomirror.store.lock import Lock, this_process
@@ -168,3 +168,15 @@ class Store:
     async def folders(self) -> list[NormalizedName]:
         """The folders with names of projects, with a page or without, sorted."""
         return await self._hops.run(reading.folders, self._tree)
+
+    async def remove(self, project: NormalizedName, files: Mapping[str, FileStat]) -> list[str]:
+        """Remove files, or pages, of a project that still have these stats; what was removed, for good."""
+        return await self._hops.run(removal.remove, self._tree, project, files)
+
+    async def remove_folder(self, project: NormalizedName) -> bool:
+        """Remove a project's folder if nothing is in it; whether it is gone."""
+        return await self._hops.run(removal.remove_folder, self._tree, project)
+
+    async def set_aside(self, name: str, content: bytes) -> str:
+        """Keep ``content`` for a person to look at, in place of what had that name; its path."""
+        return await self._hops.run(removal.set_aside, self._tree, name, content)

@@ -63,11 +63,12 @@ def intact(tree: Tree, known: Collection[Remembered]) -> set[NormalizedName]:
 def _is_intact(tree: Tree, known: Remembered) -> bool:
     with tree.folder(known.project) as folder, translated(tree.where(known.project)):
         return folder is not None and all(
-            _stat(record.filename, folder) == record.stat for record in known.records.values()
+            stat_of(record.filename, folder) == record.stat for record in known.records.values()
         )
 
 
-def _stat(name: str, folder: int) -> FileStat | None:
+def stat_of(name: str, folder: int) -> FileStat | None:
+    """What is remembered of a regular file's stat; None when there is no such file."""
     try:
         found = os.stat(name, dir_fd=folder, follow_symlinks=False)
     except FileNotFoundError:

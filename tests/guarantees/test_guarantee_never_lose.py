@@ -11,6 +11,7 @@ from guarantee_runs import ANY_FAILURE
 
 from catalogue import JSON_TYPE
 from faults import Body, Cut, Redirect, Reset, Stall, Status, content_type
+from library import AT_ONCE, Library
 
 if TYPE_CHECKING:
     from faults import Fault
@@ -68,6 +69,23 @@ def test_G11_nothing_that_upstream_answers_takes_anything_away(
     assert not foo.upstream.file_requests()
 
 
+@pytest.mark.parametrize(
+    "fault",
+    [Status(404), Status(401), Status(503), Body(EMPTY), Body(b"{}"), Cut(40), Stall()],
+    ids=str,
+)
+def test_G11_nor_does_it_with_pruning(foo: Mirror, fault: Fault) -> None:
+    """What was doomed before, and what would be by this answer, is there when the answer is not one."""
+    library = Library(foo)
+    library.sync("foo", "bar")
+    before = foo.identities()
+    foo.upstream.always(PAGE, fault)
+    for specs in (["foo<2", "bar"], ["foo==1.0", "bar"]):  # of which no earlier answer is known
+        report = library.sync(*specs, code=ANY_FAILURE, retries=0, timeout=0.3, pruning=AT_ONCE)
+        assert not report.removals
+        assert foo.identities() == before
+
+
 @pytest.mark.parametrize("name", [SDIST, WHEEL, OLD])
 def test_G11_a_file_that_upstream_drops_stays_listed(foo: Mirror, name: str) -> None:
     before = foo.contents()
@@ -123,6 +141,26 @@ def test_G12_files_of_others_are_left_alone(foo: Mirror) -> None:
         assert (foo.dest / name).stat().st_ino == before[name].st_ino
     assert (foo.dest / "foo" / "link.txt").readlink().name == "notes.txt"
     assert (foo.dest / "dangling").is_symlink()
+
+
+def test_G12_nor_are_they_pruned(foo: Mirror) -> None:
+    library = Library(foo, checked=False)  # a page of somebody's own is not in order
+    library.sync("bar")
+    own = {**STRANGE, "docs/index.html": b"mine", "bar/bar-9.tar.gz": b"mine", "foo/foo-8.zip": b"mine"}
+    for name, body in own.items():
+        path = foo.dest / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(body)
+    outside = foo.folder / "outside.tar.gz"
+    outside.write_bytes(b"elsewhere")
+    foo.path(SDIST).unlink()
+    (foo.dest / "foo" / SDIST).symlink_to(outside)
+    library.sync("bar", pruning=AT_ONCE)
+    assert not (foo.dest / "foo" / "index.html").exists()
+    assert not (foo.dest / "foo" / WHEEL).exists()
+    assert outside.read_bytes() == b"elsewhere"
+    assert (foo.dest / "foo" / SDIST).is_symlink()
+    assert all((foo.dest / name).read_bytes() == body for name, body in own.items())
 
 
 @pytest.mark.parametrize("formats", ["json", "html"])

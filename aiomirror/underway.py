@@ -1,0 +1,55 @@
+"""A project between its page and ours: jobs out, files coming in, and the page that is to say so."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from aiomirror.publish import Publication
+
+if TYPE_CHECKING:
+    from aiomirror.fetch import Fetched
+    from aiomirror.plan import FileJob, ProjectPlan, Settled, Visited
+
+
+class UnderWay:
+    """One project on its way; ``pending`` is how many of its jobs are still out."""
+
+    def __init__(self, plan: ProjectPlan, settled: Settled | None, visited: Visited | None) -> None:
+        self.pending, self._plan = len(plan.fetch), plan
+        self._facts = dict(plan.facts)
+        self.publication = Publication(
+            project=plan.project,
+            status=plan.status,
+            facts=self._facts,
+            held=dict(plan.keep),
+            fresh=list(plan.fresh),
+            damaged=list(plan.damaged),
+            published=plan.published,
+            settled=settled,
+            unlisted=plan.unlisted,
+            visited=visited,
+        )
+
+    def without_replaced(self) -> Publication | None:
+        """What is to be published before any file gets other bytes; None where none will.
+
+        A page and a file cannot change in one step, and no link may lead to bytes that it does not state.
+        """
+        if not self._plan.replaced:
+            return None
+        return replace(self.publication, held=dict(self._plan.keep), settled=None)
+
+    def take(self, job: FileJob, fetched: Fetched) -> bool:
+        """Have what came of a job on the page; whether the file is one that was asked for."""
+        name = job.file.filename
+        if fetched.held is not None:
+            self.publication.add(fetched.held)
+        elif (old := self._plan.replaced.get(name)) is not None:
+            # The other bytes could not be had, and these are still there.
+            held, self._facts[name] = old
+            self.publication.add(held)
+        if fetched.held is None or fetched.unsettled:
+            self.publication.settled = None  # the next run has to look again
+        self.pending -= 1
+        return job.held is None or name in self._plan.wanted
