@@ -6,6 +6,7 @@ import bz2
 import gzip
 import io
 import lzma
+import random
 import struct
 import tarfile
 import zipfile
@@ -15,7 +16,18 @@ from typing import TYPE_CHECKING
 import pytest
 from hypothesis import given, settings, strategies as st
 
-from aiomirror.distributions import core_metadata, requires_python, sdist_metadata, wheel_metadata
+from aiomirror.distributions import (
+    TAIL,
+    SourceSearch,
+    Span,
+    Unreadable,
+    core_metadata,
+    read_zipped,
+    requires_python,
+    sdist_metadata,
+    wheel_metadata,
+)
+from aiomirror.distributions.tars import tar_member
 from aiomirror.distributions.values import MEMBER_CAP
 from builders import make_metadata, make_sdist, make_wheel, make_zip_sdist, zip_bytes
 
@@ -350,6 +362,191 @@ def test_an_error_of_the_disk_is_passed_on() -> None:
         sdist_metadata(Disk(b"x"), "six-1.0.tar.gz")
     with pytest.raises(OSError, match="Input/output"):
         wheel_metadata(Disk(bytes(100)), WHEEL)
+
+
+# Sans-IO
+
+
+def spans_of(content: bytes, filename: str = WHEEL) -> tuple[list[Span], bytes]:
+    """Which parts of a zip are needed, in their order, and what comes of them."""
+    reading = read_zipped(filename, len(content))
+    spans = [next(reading)]
+    while True:
+        span = spans[-1]
+        try:
+            spans.append(reading.send(content[span.offset : span.offset + span.size]))
+        except StopIteration as end:
+            return spans, end.value
+
+
+def test_which_parts_of_a_zip_are_needed() -> None:
+    noise, name = random.Random(1).randbytes(200_000), "six-1.0.dist-info/METADATA"
+    for members in ({"x": noise, name: METADATA}, {name: METADATA, "x": noise}):
+        content = zip_bytes(members)
+        spans, found = spans_of(content)
+        assert found == METADATA
+        assert spans[0] == (len(content) - TAIL, TAIL)
+        assert len(spans) == 3  # the end, the directory, the member
+        assert spans[2].size < 1000
+    assert spans_of(make_zip_sdist("six", "1.0"), "six-1.0.zip")[1].startswith(b"Metadata-Version")
+
+
+@pytest.mark.parametrize(
+    ("filename", "content", "why"),
+    [
+        (WHEEL, b"", "no end of a central directory"),
+        (WHEEL, zip_bytes({"a": b""}), "0 members that end in .dist-info/METADATA"),
+        (WHEEL, zip_bytes({"a-1.dist-info/METADATA": b""}), "of another project"),
+        ("six.whl", b"", "not named like a wheel"),
+        ("six-1.0.zip", zip_bytes({"a-1/PKG-INFO": b""}), "not named like the archive"),
+    ],
+)
+def test_why_a_zip_cannot_be_read(filename: str, content: bytes, why: str) -> None:
+    with pytest.raises(Unreadable, match=why):
+        spans_of(content, filename)
+
+
+def test_a_zip_of_which_too_little_comes() -> None:
+    content = make_wheel("six", "1.0")
+    reading = read_zipped(WHEEL, len(content))
+    next(reading)
+    with pytest.raises(Unreadable, match="cut off"):
+        reading.send(content[:-1])
+
+
+@pytest.mark.parametrize("pack", [bytes, gzip.compress, bz2.compress, lzma.compress])
+@pytest.mark.parametrize("step", [1, 100, 1 << 20])
+def test_a_source_archive_in_pieces(pack: Callable[[bytes], bytes], step: int) -> None:
+    members = {"six-1.0/setup.py": bytes(range(256)) * 20, "six-1.0/PKG-INFO": METADATA, "six-1.0/x": b"x"}
+    suffix = {bytes: "", gzip.compress: ".gz", bz2.compress: ".bz2", lzma.compress: ".xz"}[pack]
+    content = tar(members, pack)
+    search = SourceSearch(f"six-1.0.tar{suffix}")
+    found = (search.feed(content[start : start + step]) for start in range(0, len(content), step))
+    assert next(text for text in found if text is not None) == METADATA
+
+
+@pytest.mark.parametrize(
+    ("suffix", "pack"), [(".gz", gzip.compress), (".bz2", bz2.compress), (".xz", lzma.compress)]
+)
+def test_several_streams_one_after_the_other(suffix: str, pack: Callable[[bytes], bytes]) -> None:
+    content = tar({"six-1.0/setup.py": b"x" * 5000, "six-1.0/PKG-INFO": METADATA})
+    streams = [pack(content[start : start + 700]) for start in range(0, len(content), 700)]
+    for between in (b"", bytes(512)):
+        assert of_sdist(between.join(streams), f"six-1.0.tar{suffix}") == METADATA
+    assert of_sdist(b"x".join(streams), f"six-1.0.tar{suffix}") is None
+
+
+def fed(search: SourceSearch, data: bytes, times: int) -> None:
+    for _ in range(times):
+        assert search.feed(data) is None
+
+
+def test_g18_streams_without_end() -> None:
+    with pytest.raises(Unreadable, match="too many"):
+        fed(SourceSearch("six-1.0.tar.gz"), gzip.compress(b"") * 3000, 100)
+
+
+def test_g18_an_archive_without_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("aiomirror.distributions.tars._ARCHIVE_CAP", 8 << 20)
+    header = tarfile.TarInfo("six-1.0/x")
+    header.size = 1 << 40
+    start = header.tobuf(tarfile.GNU_FORMAT)
+    with pytest.raises(Unreadable, match="too large"):
+        fed(SourceSearch("six-1.0.tar"), start + bytes((1 << 20) - len(start)), 9)
+    packed = gzip.compress(start + bytes(9 << 20))
+    assert len(packed) < 10_000
+    with pytest.raises(Unreadable, match="too large"):
+        fed(SourceSearch("six-1.0.tar.gz"), packed, 1)
+
+
+def test_g18_data_that_unpacks_to_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("aiomirror.distributions.tars._ARCHIVE_CAP", 1 << 20)
+    search = SourceSearch("six-1.0.tar.gz")
+    fed(search, gzip.compress(b"")[:10], 1)
+    with pytest.raises(Unreadable, match="too large"):
+        fed(search, b"\0\0\0\xff\xff" * 10_000, 30)
+
+
+NAMES = st.text(st.characters(codec="utf-8", exclude_characters="\0/"), min_size=1, max_size=130)
+
+
+@settings(max_examples=150)
+@given(st.data())
+def test_tar_archives_are_read_as_the_standard_library_does(data: st.DataObject) -> None:
+    stem = data.draw(NAMES)
+    names = data.draw(st.lists(NAMES, max_size=4))
+    fmt = data.draw(st.sampled_from([tarfile.PAX_FORMAT, tarfile.GNU_FORMAT]))
+    sizes = st.integers(0, 1500)
+    members = {f"{stem}/{name}": bytes(data.draw(sizes)) for name in names} | {f"{stem}/PKG-INFO": METADATA}
+    content = tar(members, fmt=fmt)
+    with tarfile.open(fileobj=io.BytesIO(content)) as archive:
+        assert archive.getnames()[-1] == f"{stem}/PKG-INFO"
+    expected = (stem, METADATA)
+    assert tar_member(io.BytesIO(content), ".tar", "/PKG-INFO") == expected
+
+
+@pytest.mark.parametrize(
+    ("kind", "size"), [(tarfile.DIRTYPE, 1000), (tarfile.SYMTYPE, 1000), (b"7", 0), (b"Z", 600)]
+)
+def test_members_of_other_kinds_are_passed_over(kind: bytes, size: int) -> None:
+    other = tarfile.TarInfo("six-1.0/other")
+    other.type, other.size = kind, size
+    body = bytes(1024 if kind == b"Z" else 0)
+    content = other.tobuf(tarfile.USTAR_FORMAT) + body + tar({"six-1.0/PKG-INFO": METADATA})
+    with tarfile.open(fileobj=io.BytesIO(content)) as archive:
+        assert archive.getnames() == ["six-1.0/other", "six-1.0/PKG-INFO"]
+    assert of_sdist(content, "six-1.0.tar") == METADATA
+
+
+def test_a_size_in_a_pax_header_counts() -> None:
+    large = tarfile.TarInfo("six-1.0/large")
+    large.pax_headers = {"size": "700", "comment": "é" * 100}
+    content = large.tobuf(tarfile.PAX_FORMAT) + bytes(1024) + tar({"six-1.0/PKG-INFO": METADATA})
+    assert of_sdist(content, "six-1.0.tar") == METADATA
+    assert of_sdist(content.replace(b" size=700", b" size=-70"), "six-1.0.tar") is None
+    assert of_sdist(content.replace(b" size=700", b" size=7x0"), "six-1.0.tar") is None
+
+
+def test_headers_that_say_nothing_of_the_member_are_passed_over() -> None:
+    buffer = io.BytesIO()
+    with tarfile.open(
+        fileobj=buffer, mode="w", format=tarfile.PAX_FORMAT, pax_headers={"comment": "x", "path": "y"}
+    ) as archive:
+        entry = tarfile.TarInfo("six-1.0/PKG-INFO")
+        entry.size = len(METADATA)
+        archive.addfile(entry, io.BytesIO(METADATA))
+    link = tarfile.TarInfo("six-1.0/link")
+    link.type, link.linkname = tarfile.SYMTYPE, "x" * 300
+    content = link.tobuf(tarfile.GNU_FORMAT) + buffer.getvalue()
+    assert of_sdist(content, "six-1.0.tar") == METADATA
+
+
+@pytest.mark.parametrize("length", [b"0", b"11", b"19", b"999999999"])
+def test_pax_records_of_a_length_that_cannot_be(length: bytes) -> None:
+    record = length + b" path=x\n"
+    header = tarfile.TarInfo("x")
+    header.type, header.size = tarfile.XHDTYPE, len(record)
+    content = header.tobuf(tarfile.USTAR_FORMAT) + record.ljust(512, b"\0")
+    assert of_sdist(content + tar({"six-1.0/PKG-INFO": METADATA}), "six-1.0.tar") is None
+
+
+def test_g18_members_without_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("aiomirror.distributions.tars._MEMBERS_CAP", 3)
+    members = {f"six-1.0/{number}": b"" for number in range(2)} | {"six-1.0/PKG-INFO": METADATA}
+    assert of_sdist(tar(members), "six-1.0.tar") == METADATA
+    assert of_sdist(tar({"six-1.0/x": b""} | members), "six-1.0.tar") is None
+
+
+def test_zeros_behind_a_compressed_archive() -> None:
+    search = SourceSearch("six-1.0.tar.gz")
+    content = gzip.compress(tar({"six-1.0/setup.py": b"x"})[:1024]) + bytes(100)
+    fed(search, content, 1)
+    assert search.feed(gzip.compress(tar({"six-1.0/PKG-INFO": METADATA}))) == METADATA
+
+
+def test_a_member_with_a_name_that_is_not_utf_8() -> None:
+    content = zip_bytes({"six-1.0.dist-info/METADATA": METADATA})
+    assert of_wheel(content.replace(b"six-1.0", b"six-\xff.0")) is None
 
 
 # Requires-Python

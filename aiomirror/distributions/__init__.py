@@ -1,8 +1,9 @@
 """What a distribution file says about itself: the core metadata inside wheels and source archives.
 
-Functions over an open binary file that can seek.  They never write, unpack nothing to disk and run nothing;
-whatever the file holds, they take a bounded part of it into memory, and answer None for what they do not
-understand.  An OSError of the disk below the file is passed on.
+Functions over an open binary file that can seek, and the same sans-IO, for files that are elsewhere.  They
+never write, unpack nothing to disk and run nothing; whatever the file holds, they take a bounded part of it
+into memory.  Of a file they answer None for what they do not understand, and pass an OSError of the disk
+below it on; sans-IO they raise Unreadable, which says why.
 """
 
 from __future__ import annotations
@@ -10,17 +11,28 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from packaging.metadata import parse_email
 from packaging.utils import InvalidWheelFilename, canonicalize_name, parse_wheel_filename
 
-from aiomirror.distributions.tars import COMPRESSIONS, tar_member
+from aiomirror.distributions.tars import TarSearch, tar_member
+from aiomirror.distributions.unpacking import COMPRESSIONS
 from aiomirror.distributions.values import Unreadable
-from aiomirror.distributions.zips import zip_member
+from aiomirror.distributions.zips import TAIL, Span, read_zip, zip_member
 
 if TYPE_CHECKING:
+    from collections.abc import Generator
     from typing import BinaryIO
 
-__all__ = ["core_metadata", "requires_python", "sdist_metadata", "wheel_metadata"]
+__all__ = [
+    "TAIL",
+    "SourceSearch",
+    "Span",
+    "Unreadable",
+    "core_metadata",
+    "read_zipped",
+    "requires_python",
+    "sdist_metadata",
+    "wheel_metadata",
+]
 
 _BLANK_LINE = re.compile(rb"\r?\n\r?\n")
 
@@ -36,12 +48,10 @@ def wheel_metadata(file: BinaryIO, filename: str) -> bytes | None:
     As for installers, there may be one top-level ``*.dist-info``, and its name must be the wheel's.
     """
     try:
-        project, *_ = parse_wheel_filename(filename)
-        folder, metadata = zip_member(file, ".dist-info/METADATA")
-    except (InvalidWheelFilename, Unreadable):
+        project = _project(filename)
+        return _of_wheel(project, *zip_member(file, ".dist-info/METADATA"))
+    except Unreadable:
         return None
-    # A dash ends the name, and there may be more of them in either part: old wheels did not escape any.
-    return metadata if f"{canonicalize_name(folder)}-".startswith(f"{project}-") else None
 
 
 def sdist_metadata(file: BinaryIO, filename: str) -> bytes | None:
@@ -50,22 +60,85 @@ def sdist_metadata(file: BinaryIO, filename: str) -> bytes | None:
     ``.zip``, ``.tar`` and the usual compressed forms of it are read.  The folder must be named like the
     archive, spelling aside.
     """
-    suffix = next((suffix for suffix in (".zip", *COMPRESSIONS) if filename.endswith(suffix)), None)
-    if suffix is None:
-        return None
     try:
-        if suffix == ".zip":
-            folder, metadata = zip_member(file, "/PKG-INFO")
-        else:
-            folder, metadata = tar_member(file, suffix, "/PKG-INFO")
+        if filename.endswith(".zip"):
+            return _of_source(filename.removesuffix(".zip"), *zip_member(file, "/PKG-INFO"))
+        suffix = _suffix(filename)
+        return _of_source(filename.removesuffix(suffix), *tar_member(file, suffix, "/PKG-INFO"))
     except Unreadable:
         return None
-    stem = filename.removesuffix(suffix)
-    return metadata if canonicalize_name(folder) == canonicalize_name(stem) else None
+
+
+def read_zipped(filename: str, length: int) -> Generator[Span, bytes, bytes]:
+    """The METADATA of a wheel, or the PKG-INFO of a ``.zip`` source archive, of a file of ``length`` bytes.
+
+    Send it the bytes of each span that it yields.  The first one is the end of the file: the last
+    :data:`TAIL` bytes, or all there are.
+
+    Raises:
+        Unreadable: as where :func:`wheel_metadata` and :func:`sdist_metadata` answer None.
+    """
+    if not filename.endswith(".whl"):
+        folder, content = yield from read_zip(length, "/PKG-INFO")
+        return _of_source(filename.removesuffix(".zip"), folder, content)
+    project = _project(filename)
+    folder, content = yield from read_zip(length, ".dist-info/METADATA")
+    return _of_wheel(project, folder, content)
+
+
+class SourceSearch:
+    """Looks for the PKG-INFO of a source archive, other than a ``.zip``, that comes in pieces.
+
+    Raises:
+        Unreadable: not named like an archive that is read.
+    """
+
+    def __init__(self, filename: str) -> None:
+        suffix = _suffix(filename)
+        self._stem = filename.removesuffix(suffix)
+        self._search = TarSearch(suffix, "/PKG-INFO")
+
+    def feed(self, data: bytes) -> bytes | None:
+        """Take the next bytes of the file; the PKG-INFO once it is complete, and nothing is fed after that.
+
+        Raises:
+            Unreadable: it is not there within the caps, or this is no archive that can be read.
+        """
+        member = self._search.feed(data)
+        return None if member is None else _of_source(self._stem, *member)
+
+
+def _project(filename: str) -> str:
+    try:
+        return parse_wheel_filename(filename)[0]
+    except InvalidWheelFilename as error:
+        raise Unreadable("not named like a wheel") from error
+
+
+def _suffix(filename: str) -> str:
+    suffix = next((suffix for suffix in COMPRESSIONS if filename.endswith(suffix)), None)
+    if suffix is None:
+        raise Unreadable("not an archive of a kind that is read")
+    return suffix
+
+
+def _of_wheel(project: str, folder: str, metadata: bytes) -> bytes:
+    # A dash ends the name, and there may be more of them in either part: old wheels did not escape any.
+    if not f"{canonicalize_name(folder)}-".startswith(f"{project}-"):
+        raise Unreadable("its dist-info folder is of another project")
+    return metadata
+
+
+def _of_source(stem: str, folder: str, metadata: bytes) -> bytes:
+    if canonicalize_name(folder) != canonicalize_name(stem):
+        raise Unreadable("its folder is not named like the archive")
+    return metadata
 
 
 def requires_python(metadata: bytes) -> str | None:
     """The text of Requires-Python as written, valid or not; None when it is missing, empty or given twice."""
+    from packaging.metadata import parse_email  # noqa: PLC0415 (seldom needed, and it knows every licence)
+
     # The description is left out: it may be long, and read as mail it may be anything.
     raw, _ = parse_email(_BLANK_LINE.split(metadata, maxsplit=1)[0])
     return "".join(raw.get("requires_python", "").splitlines()).strip() or None

@@ -1,146 +1,163 @@
-"""One member of a tar archive, compressed or not, read forward once under caps."""
+"""One member of a tar archive, compressed or not, found while the archive comes in, under caps.
+
+Sans-IO: the archive is fed in pieces, from a disk or a network, and can be left as soon as the member is
+there.  Of the formats that tar has had, ustar, pax and GNU's long names are read; sparse files are not.
+"""
 
 from __future__ import annotations
 
-import bz2
-import gzip
-import io
-import lzma
+import re
 import tarfile
-import zlib
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
+from aiomirror.distributions.unpacking import BLOCK, Unpacker
 from aiomirror.distributions.values import MEMBER_CAP, Unreadable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Generator
     from typing import BinaryIO
 
-    from _typeshed import WriteableBuffer
+    Reading = Generator[int, bytes, "Member"]
+    """Yields how many bytes it needs next, at most BLOCK."""
+
+Member = tuple[str, bytes]
+"""The folder that it is in, and its content."""
 
 _ARCHIVE_CAP = 1 << 30
-"""Bytes that are unpacked at most on the way to the member."""
+"""Bytes on the way to the member, as they come and unpacked."""
 _MEMBERS_CAP = 100_000
-_BLOCK = 1 << 16
-"""Bytes asked for at once; a header of an archive that is longer than this is hostile."""
-_GLOBAL_HEADERS_CAP = 100
-_XZ_MEMORY = 96 << 20
-"""Bytes that the decoder may take; the strongest setting of xz takes 65 MiB."""
+_HEADERS_CAP = 100
+"""Headers of one member that only say more of it."""
+_EXTENDED = {tarfile.XHDTYPE, tarfile.SOLARIS_XHDTYPE}
+_PASSED_OVER = {tarfile.XGLTYPE, tarfile.GNUTYPE_LONGLINK}
+_RECORD = re.compile(rb"([0-9]{1,9}) ([^=]+)=")
 
 
-class _Unxz(io.RawIOBase):
-    """An .xz file unpacked; the standard library's own sets no limit to the memory that the file asks for."""
+class TarSearch:
+    """Looks for the first member ``<folder><ending>`` at the top level of an archive that comes in pieces."""
 
-    def __init__(self, file: BinaryIO) -> None:
-        self._file = file
-        self._decoder = lzma.LZMADecompressor(memlimit=_XZ_MEMORY)
+    def __init__(self, suffix: str, ending: str) -> None:
+        self._unpacker = Unpacker(suffix)
+        self._reading = _search(ending)
+        self._wanted = next(self._reading)
+        self._waiting = bytearray()
+        self._room = self._packed_room = _ARCHIVE_CAP
 
-    def readable(self) -> bool:
-        return True
+    def feed(self, packed: bytes) -> Member | None:
+        """Take the next bytes of the file; the member once it is complete, and nothing is fed after that.
 
-    def readinto(self, buffer: WriteableBuffer) -> int:
-        view = memoryview(buffer).cast("B")
-        data = b""
-        while not data and not self._decoder.eof:
-            packed = self._file.read(_BLOCK) if self._decoder.needs_input else b""
-            if self._decoder.needs_input and not packed:
-                raise EOFError("cut off")
-            data = self._decoder.decompress(packed, len(view))
-        view[: len(data)] = data
-        return len(data)
-
-
-def _unxz(file: BinaryIO) -> BinaryIO:
-    return cast("BinaryIO", io.BufferedReader(_Unxz(file), _BLOCK))
-
-
-def _gunzip(file: BinaryIO) -> BinaryIO:
-    return cast("BinaryIO", gzip.GzipFile(fileobj=file, mode="rb"))
-
-
-def _bunzip(file: BinaryIO) -> BinaryIO:
-    return cast("BinaryIO", bz2.BZ2File(file))
-
-
-COMPRESSIONS: dict[str, Callable[[BinaryIO], BinaryIO]] = {
-    ".tar.gz": _gunzip,
-    ".tgz": _gunzip,
-    ".tar.bz2": _bunzip,
-    ".tbz": _bunzip,
-    ".tar.xz": _unxz,
-    ".txz": _unxz,
-    ".tar": lambda file: file,
-}
-"""The endings of tar archives, and what makes tar of them."""
-
-
-class _Metered(io.RawIOBase):
-    """A stream that goes forward only, in pieces of a bounded size, to a bounded end."""
-
-    def __init__(self, stream: BinaryIO) -> None:
-        self._stream = stream
-        self._position = 0
-
-    def read(self, count: int = -1) -> bytes:
-        if not 0 <= count <= _BLOCK or self._position + count > _ARCHIVE_CAP:
+        Raises:
+            Unreadable: it is not there within the caps, or this is no archive that can be read.
+        """
+        self._packed_room -= len(packed)  # which may unpack to nothing for ever
+        if self._packed_room < 0:
             raise Unreadable("too large")
-        data = self._stream.read(count)
-        self._position += len(data)
-        return data
+        try:
+            for piece in self._unpacker.unpack(packed):
+                self._room -= len(piece)
+                if self._room < 0:
+                    raise Unreadable("too large")
+                if (member := self._advance(piece)) is not None:
+                    return member
+        except (tarfile.TarError, ValueError) as error:
+            raise Unreadable(str(error)) from error
+        return None
 
-    def seek(self, position: int, whence: int = io.SEEK_SET) -> int:
-        if whence != io.SEEK_SET or not self._position <= position <= _ARCHIVE_CAP:
-            raise Unreadable("not forward, or too far")
-        while self._position < position and self.read(min(_BLOCK, position - self._position)):
-            pass
-        return self._position
+    def _advance(self, piece: bytes) -> Member | None:
+        self._waiting += piece
+        while len(self._waiting) >= self._wanted:
+            data = bytes(self._waiting[: self._wanted])
+            del self._waiting[: self._wanted]
+            try:
+                self._wanted = self._reading.send(data)
+            except StopIteration as end:
+                member: Member = end.value
+                return member
+        return None
 
-    def tell(self) -> int:
-        return self._position
 
-
-def tar_member(file: BinaryIO, suffix: str, ending: str) -> tuple[str, bytes]:
-    """The first member ``<folder><ending>`` at the top level: its folder and its content.
+def tar_member(file: BinaryIO, suffix: str, ending: str) -> Member:
+    """The first member ``<folder><ending>`` at the top level of an open file.
 
     Raises:
         Unreadable: there is none within the caps, or this is no archive that can be read.
     """
+    search = TarSearch(suffix, ending)
     file.seek(0)
-    try:
-        return _member(_Metered(COMPRESSIONS[suffix](file)), ending)
-    except (tarfile.TarError, zlib.error, lzma.LZMAError, EOFError, ValueError, RecursionError) as error:
-        raise Unreadable(str(error)) from error
-    except OSError as error:
-        # The decoders speak of damaged data so too; only the disk's own errors have a number.
-        if error.errno is not None:
-            raise
-        raise Unreadable(str(error)) from error
+    while packed := file.read(BLOCK):
+        if (member := search.feed(packed)) is not None:
+            return member
+    raise Unreadable("cut off")
 
 
-def _member(stream: _Metered, ending: str) -> tuple[str, bytes]:
-    with tarfile.open(fileobj=cast("BinaryIO", stream), mode="r:") as archive:
-        for member in _members(archive):
-            name = member.name.removeprefix("./")
-            if name.endswith(ending) and name.count("/") == 1 and member.isreg():
-                return name.removesuffix(ending), _content(archive, member)
-    raise Unreadable(f"nothing that ends in {ending}")
-
-
-def _members(archive: tarfile.TarFile) -> Iterator[tarfile.TarInfo]:
+def _search(ending: str) -> Reading:
     for _ in range(_MEMBERS_CAP):
-        member = archive.next()
-        if member is None or len(archive.pax_headers) > _GLOBAL_HEADERS_CAP:
-            return
-        archive.members.clear()  # type: ignore[attr-defined]  # Else it keeps them all.
-        yield member
+        header = yield from _header()
+        name = header.name.removeprefix("./")
+        if name.endswith(ending) and name.count("/") == 1 and header.isreg():
+            if header.size > MEMBER_CAP:
+                raise Unreadable("too large")
+            return name.removesuffix(ending), (yield from _content(header.size))
+        # Nothing but files has content, whatever size the header of a folder or a link states.
+        if header.isreg() or header.type not in tarfile.SUPPORTED_TYPES:
+            yield from _skip(_padded(header.size))
+    raise Unreadable("too many members")
 
 
-def _content(archive: tarfile.TarFile, member: tarfile.TarInfo) -> bytes:
-    reader = archive.extractfile(member)
-    if reader is None or member.size > MEMBER_CAP:
-        raise Unreadable("too large")
-    with reader:
-        content = b"".join(iter(lambda: reader.read(_BLOCK), b""))
-    if len(content) != member.size:
-        raise Unreadable("cut off")
-    return content
+def _header() -> Generator[int, bytes, tarfile.TarInfo]:
+    """The next member's header, with what the headers before it say of it."""
+    name, size = None, None
+    for _ in range(_HEADERS_CAP):
+        header = tarfile.TarInfo.frombuf((yield tarfile.BLOCKSIZE), "utf-8", "surrogateescape")
+        if header.type in _EXTENDED:
+            stated = _records((yield from _extension(header)))
+            name, size = stated.get("path", name), stated.get("size", size)
+        elif header.type == tarfile.GNUTYPE_LONGNAME:
+            name = (yield from _extension(header)).split(b"\0", 1)[0].decode("utf-8", "surrogateescape")
+        elif header.type in _PASSED_OVER:
+            yield from _extension(header)
+        else:
+            header.name = header.name if name is None else name
+            header.size = header.size if size is None else int(size)
+            if header.type == tarfile.GNUTYPE_SPARSE or header.size < 0:
+                raise Unreadable("a sparse file, or one of negative size")
+            return header
+    raise Unreadable("headers without end")
+
+
+def _extension(header: tarfile.TarInfo) -> Generator[int, bytes, bytes]:
+    if not 0 <= header.size <= BLOCK:
+        raise Unreadable("a header that is too large")
+    content = yield from _content(_padded(header.size))
+    return content[: header.size]
+
+
+def _records(content: bytes) -> dict[str, str]:
+    """Those of a pax header: length, key and value each."""
+    records, at = {}, 0
+    while (record := _RECORD.match(content, at)) is not None:
+        end = at + int(record[1])
+        if not record.end() < end <= len(content):
+            raise Unreadable("a damaged header")
+        value = content[record.end() : end - 1]
+        records[record[2].decode("utf-8", "replace")] = value.decode("utf-8", "surrogateescape")
+        at = end
+    return records
+
+
+def _padded(size: int) -> int:
+    """With what fills the last block up."""
+    return -(-size // tarfile.BLOCKSIZE) * tarfile.BLOCKSIZE
+
+
+def _content(count: int) -> Generator[int, bytes, bytes]:
+    parts = []
+    while count:
+        parts.append((yield min(count, BLOCK)))
+        count -= len(parts[-1])
+    return b"".join(parts)
+
+
+def _skip(count: int) -> Generator[int, bytes, None]:
+    while count:
+        count -= len((yield min(count, BLOCK)))

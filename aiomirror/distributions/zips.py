@@ -1,8 +1,9 @@
 """One member of a zip file, found in the central directory without an object for every other member.
 
-The directory is read in one piece, under a cap, and only the names that end as wanted are looked at closer;
-for a wheel of 20,000 files that is a matter of milliseconds.  The members of distributions are stored or
-deflated, and nothing else is read here.
+Sans-IO: a generator says which bytes of the file it needs, be it on a disk or behind a network, and is sent
+them.  The directory is read in one piece, under a cap, and only the names that end as wanted are looked at
+closer; for a wheel of 20,000 files that is a matter of milliseconds.  The members of distributions are stored
+or deflated, and nothing else is read here.
 """
 
 from __future__ import annotations
@@ -15,9 +16,11 @@ from typing import TYPE_CHECKING, NamedTuple
 from aiomirror.distributions.values import MEMBER_CAP, Unreadable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Generator, Iterator
     from typing import BinaryIO
 
+TAIL = 32 << 10
+"""Bytes at the end of the file that are needed first; most wheels have directory and METADATA there."""
 _DIRECTORY_CAP = 32 << 20
 """Bytes of a central directory; the largest wheels have about 4 MiB."""
 _COMMENT_CAP = 0xFFFF
@@ -30,6 +33,8 @@ _ENTRY = struct.Struct("<4s4xHH4xLLLHHH8xL")
 _LENGTHS = struct.Struct("<28xHHH")
 _LOCAL = struct.Struct("<4s22xHH")
 _LOCAL_SIZE = 30
+_LOCAL_EXTRA = 256
+"""Bytes of the extra field before a member that are asked for with it; it is longer in odd archives only."""
 _ENTRY_SIZE = 46
 _EXTRA = struct.Struct("<HH")
 _ZIP64 = 0x0001
@@ -50,57 +55,95 @@ class _Entry(NamedTuple):
     """From the start of the file."""
 
 
-def zip_member(file: BinaryIO, ending: str) -> tuple[str, bytes]:
-    """The only member ``<folder><ending>`` at the top level: its folder and its content.
+class Span(NamedTuple):
+    """A part of the file, within its length."""
+
+    offset: int
+    """From the start of the file."""
+    size: int
+    """In bytes."""
+
+
+Member = tuple[str, bytes]
+"""The folder that it is in, and its content."""
+
+
+def zip_member(file: BinaryIO, ending: str) -> Member:
+    """The only member ``<folder><ending>`` at the top level of an open file.
 
     Raises:
         Unreadable: there is none, or more than one, or this is no zip file that can be read.
     """
+    reading = read_zip(file.seek(0, io.SEEK_END), ending)
+    span = next(reading)
+    while True:
+        file.seek(span.offset)
+        try:
+            span = reading.send(file.read(span.size))
+        except StopIteration as end:
+            member: Member = end.value
+            return member
+
+
+def read_zip(length: int, ending: str) -> Generator[Span, bytes, Member]:
+    """As :func:`zip_member`, for a file of ``length`` bytes: send it the bytes of each span that it yields.
+
+    The first span is the end of the file, :data:`TAIL` bytes or all there are.
+    """
     try:
-        return _member(file, ending.encode())
+        return (yield from _member(length, ending.encode()))
     except (struct.error, zlib.error) as error:
         raise Unreadable(str(error)) from error
 
 
-def _member(file: BinaryIO, ending: bytes) -> tuple[str, bytes]:
-    directory, shift = _directory(file)
+def _member(length: int, ending: bytes) -> Generator[Span, bytes, Member]:
+    directory, shift = yield from _directory(length)
     starts = list(_top_level(directory, ending))
     if len(starts) != 1:
-        raise Unreadable(f"{len(starts)} members that end in {ending!r}")
+        raise Unreadable(f"{len(starts)} members that end in {ending.decode()}")
     entry = _entry(directory, starts[0], shift)
     try:
         folder = entry.name.removesuffix(ending).decode()
     except UnicodeDecodeError as error:
         raise Unreadable("a name that is not UTF-8") from error
-    return folder, _content(file, entry)
+    return folder, (yield from _content(length, entry))
 
 
-def _at(file: BinaryIO, offset: int, count: int) -> bytes:
+def _at(length: int, offset: int, count: int) -> Generator[Span, bytes, bytes]:
     """``count`` bytes from ``offset``; Unreadable when the file does not have them."""
-    if not 0 <= offset <= offset + count <= file.seek(0, io.SEEK_END):
+    if not 0 <= offset <= offset + count <= length:
         raise Unreadable("it points outside itself")
-    file.seek(offset)
-    return file.read(count)
+    data = (yield Span(offset, count)) if count else b""
+    if len(data) != count:
+        raise Unreadable("cut off")
+    return data
 
 
-def _directory(file: BinaryIO) -> tuple[bytes, int]:
+def _end(length: int) -> Generator[Span, bytes, tuple[bytes, int, int]]:
+    """The end of the file, where in it the last record starts, and where in the file it starts itself."""
+    for most in (TAIL, _LOCATOR.size + _END.size + _COMMENT_CAP):
+        start = max(0, length - most)
+        tail = yield from _at(length, start, length - start)
+        at = tail.rfind(b"PK\x05\x06")
+        # Only a comment puts more behind it, or so little before it.
+        if at >= _LOCATOR.size or (at >= 0 and start == 0):
+            return tail, at, start
+    raise Unreadable("no end of a central directory")
+
+
+def _directory(length: int) -> Generator[Span, bytes, tuple[bytes, int]]:
     """The central directory, and how far all lies behind where it says: something may precede a zip."""
-    length = file.seek(0, io.SEEK_END)
-    tail_at = max(0, length - _END.size - _COMMENT_CAP)
-    tail = _at(file, tail_at, length - tail_at)
-    at = tail.rfind(b"PK\x05\x06")
-    if at < 0:
-        raise Unreadable("no end of a central directory")
+    tail, at, start = yield from _end(length)
     _, size, offset, _ = _END.unpack_from(tail, at)
-    end = tail_at + at
+    end = start + at
     if at >= _LOCATOR.size and tail[at - _LOCATOR.size :].startswith(b"PK\x06\x07"):
         _, end = _LOCATOR.unpack_from(tail, at - _LOCATOR.size)
-        signature, size, offset = _END_64.unpack(_at(file, end, _END_64.size))
+        signature, size, offset = _END_64.unpack((yield from _at(length, end, _END_64.size)))
         if signature != b"PK\x06\x06":
             raise Unreadable("no end of a ZIP64 central directory")
     if size > _DIRECTORY_CAP:
         raise Unreadable(f"a central directory of {size} bytes")
-    return _at(file, end - size, size), end - size - offset
+    return (yield from _at(length, end - size, size)), end - size - offset
 
 
 def _top_level(directory: bytes, ending: bytes) -> Iterator[int]:
@@ -147,14 +190,20 @@ def _wide_values(extra: bytes) -> list[int]:
     return []
 
 
-def _content(file: BinaryIO, entry: _Entry) -> bytes:
+def _content(length: int, entry: _Entry) -> Generator[Span, bytes, bytes]:
     if entry.flags & _ENCRYPTED or entry.size > MEMBER_CAP or entry.packed > 2 * MEMBER_CAP:
         raise Unreadable("encrypted or too large")
-    signature, name_length, extra_length = _LOCAL.unpack(_at(file, entry.offset, _LOCAL_SIZE))
-    name_at = entry.offset + _LOCAL_SIZE
-    if signature != b"PK\x03\x04" or _at(file, name_at, name_length) != entry.name:
+    # All of it at once, in most cases: behind a network each span is another request.
+    most = _LOCAL_SIZE + len(entry.name) + _LOCAL_EXTRA + entry.packed
+    found = yield from _at(length, entry.offset, min(most, max(0, length - entry.offset)))
+    signature, name_length, extra_length = _LOCAL.unpack_from(found)
+    name_end = _LOCAL_SIZE + name_length
+    if signature != b"PK\x03\x04" or found[_LOCAL_SIZE:name_end] != entry.name:
         raise Unreadable("the member is not where the central directory says")
-    packed = _at(file, name_at + name_length + extra_length, entry.packed)
+    start = name_end + extra_length
+    packed = found[start : start + entry.packed]
+    if len(packed) < entry.packed:
+        packed = yield from _at(length, entry.offset + start, entry.packed)
     content = _unpacked(packed, entry)
     if len(content) != entry.size or zlib.crc32(content) != entry.crc:
         raise Unreadable("the member is damaged")

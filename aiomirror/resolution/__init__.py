@@ -1,0 +1,25 @@
+"""The dependency closure of root requirements: sans-IO, one resolution per target over what all share."""
+
+from aiomirror.resolution.engine import Resolution
+from aiomirror.resolution.values import (
+    Choice,
+    Closure,
+    Conflict,
+    Cutoff,
+    MetadataNeed,
+    Needs,
+    Refusal,
+    Rules,
+)
+
+__all__ = [
+    "Choice",
+    "Closure",
+    "Conflict",
+    "Cutoff",
+    "MetadataNeed",
+    "Needs",
+    "Refusal",
+    "Resolution",
+    "Rules",
+]

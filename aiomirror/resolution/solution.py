@@ -1,0 +1,77 @@
+"""What the resolution of one target came to, and the proof that it is one."""
+
+from __future__ import annotations
+
+from collections import defaultdict, deque
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from aiomirror.resolution.view import Trace
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from packaging.utils import NormalizedName
+
+    from aiomirror.resolution.dependencies import Dependency
+    from aiomirror.resolution.releases import Release
+    from aiomirror.resolution.view import Offer, View
+
+Cause = tuple["Dependency", "Release | None"]
+"""A requirement, and the version whose it is; None: a root."""
+
+
+@dataclass(slots=True)
+class Solution:
+    """One version for each project that is reached from the roots, or the causes of there being none."""
+
+    picks: dict[NormalizedName, Offer] = field(default_factory=dict)
+    extras: defaultdict[NormalizedName, set[str]] = field(default_factory=lambda: defaultdict(set))
+    origins: dict[NormalizedName, Cause] = field(default_factory=dict)
+    """The requirement by which a project is reached on a shortest way."""
+    causes: tuple[Cause, ...] = ()
+    gave_up: bool = False
+    """Whether the resolver took more steps than ``Rules.max_rounds``."""
+    impossible: dict[Release, Dependency] = field(default_factory=dict)
+    """Versions that were found to be in no solution, with a dependency of each that nothing satisfies."""
+    trace: Trace = field(default_factory=Trace)
+    """On what it rests."""
+
+    @property
+    def solved(self) -> bool:
+        """Whether there is a solution at all."""
+        return not self.causes and not self.gave_up
+
+
+def prove(view: View, picks: Mapping[NormalizedName, Offer], roots: Iterable[Dependency]) -> Solution | None:
+    """Walk from the roots through the picked versions; None if a requirement on the way does not hold.
+
+    What is picked but not reached is left out.  Metadata of all that is reached must have been read.
+    """
+    solution = Solution()
+    limit = view.library.rules.max_depth
+    queue: deque[tuple[Dependency, int, Release | None]] = deque((root, 0, None) for root in roots)
+    seen: set[tuple[NormalizedName, str]] = set()
+    while queue:
+        dependency, depth, source = queue.popleft()
+        project = dependency.project
+        offer = picks.get(project)
+        if offer is None or offer.facts is None or not _admitted(view, dependency, offer.release):
+            return None
+        solution.picks[project] = offer
+        solution.origins.setdefault(project, (dependency, source))
+        for extra in ("", *dependency.extras):
+            if (project, extra) in seen:
+                continue
+            seen.add((project, extra))
+            solution.extras[project].add(extra)
+            if limit is None or depth < limit:
+                requires = view.dependencies(offer.facts, extra)
+                queue.extend((one, depth + 1, offer.release) for one in requires)
+    return solution
+
+
+def _admitted(view: View, dependency: Dependency, release: Release) -> bool:
+    return dependency.admits(release) and all(
+        one.admits(release) for one in view.constraints(dependency.project)
+    )

@@ -1,0 +1,196 @@
+"""The hard way to a solution: resolvelib, over what was read.
+
+resolvelib knows nothing of data that is still to come.  The first missing text ends the attempt, and the
+next one starts over, over data that has grown.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from packaging.utils import NormalizedName
+from resolvelib import AbstractProvider, BaseReporter, ResolutionImpossible, ResolutionTooDeep, Resolver
+
+from aiomirror.resolution.matching import matches
+from aiomirror.resolution.solution import Solution, prove
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+
+    from resolvelib.structs import RequirementInformation
+
+    from aiomirror.resolution.dependencies import Dependency
+    from aiomirror.resolution.releases import Release
+    from aiomirror.resolution.scout import Scout
+    from aiomirror.resolution.view import Offer, View
+
+    Information = RequirementInformation["Demand", "Pin"]
+    Preference = tuple[bool, bool, float, bool, NormalizedName]
+
+
+class MissingDataError(Exception):
+    """The attempt cannot go on; what it lacks has become a need."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Demand:
+    """A requirement, and the depth of what it leads to; 0 throughout where depth is not bounded."""
+
+    dependency: Dependency
+    depth: int = 0
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Pin:
+    """A version, with the extras that all demands on it ask for, as deep as the shallowest of them.
+
+    A demand for one more extra makes the resolver replace the pin by one that has it.
+    """
+
+    offer: Offer
+    extras: tuple[NormalizedName, ...]
+    depth: int
+
+
+class Effort(BaseReporter[Demand, Pin, NormalizedName]):
+    """Counts the steps of all attempts for one target."""
+
+    def __init__(self) -> None:
+        self.steps = 0
+
+    def starting_round(self, index: int) -> None:  # noqa: ARG002 (resolvelib hands it in)
+        """Another step."""
+        self.steps += 1
+
+
+def solve(view: View, scout: Scout, roots: Iterable[Dependency], effort: Effort) -> Solution | None:
+    """The solution for roots of a target; None if something is missing, which has become a need."""
+    resolver = Resolver(_Provider(view, scout), effort)
+    demands = [Demand(root) for root in roots]
+    try:
+        result = resolver.resolve(demands, max_rounds=view.library.rules.max_rounds - effort.steps)
+    except MissingDataError:
+        return None
+    except ResolutionImpossible as error:
+        return Solution(causes=_causes(error.causes))
+    except ResolutionTooDeep:
+        return Solution(gave_up=True)
+    solution = prove(view, {project: pin.offer for project, pin in result.mapping.items()}, roots)
+    assert solution is not None, "what the resolver found is not what was asked for"
+    return solution
+
+
+class _Provider(AbstractProvider[Demand, Pin, NormalizedName]):
+    def __init__(self, view: View, scout: Scout) -> None:
+        self._view = view
+        self._scout = scout
+        self._limit = view.library.rules.max_depth
+        self._pins: dict[tuple[Offer, tuple[NormalizedName, ...], int], Pin] = {}
+        self._requires: dict[Pin, tuple[Demand, ...]] = {}
+        self._order = {project: place for place, project in enumerate(one.project for one in view.roots)}
+
+    def identify(self, requirement_or_candidate: Demand | Pin) -> NormalizedName:
+        if isinstance(requirement_or_candidate, Demand):
+            return requirement_or_candidate.dependency.project
+        return requirement_or_candidate.offer.release.project
+
+    def find_matches(
+        self,
+        identifier: NormalizedName,
+        requirements: Mapping[NormalizedName, Iterator[Demand]],
+        incompatibilities: Mapping[NormalizedName, Iterator[Pin]],
+    ) -> Callable[[], Iterator[Pin]]:
+        if not self._view.has_page(identifier):
+            raise MissingDataError
+        demands = list(requirements[identifier])
+        banned = set(incompatibilities[identifier])
+        depth = min(one.depth for one in demands)
+        dependencies = dict.fromkeys(one.dependency for one in demands)
+        extras = tuple(sorted({extra for one in dependencies for extra in one.extras}))
+
+        def pins() -> Iterator[Pin]:
+            for offer in matches(self._view, identifier, dependencies):
+                pin = self._pin(offer, extras, depth)
+                if pin not in banned:
+                    yield pin
+
+        return pins
+
+    def _pin(self, offer: Offer, extras: tuple[NormalizedName, ...], depth: int) -> Pin:
+        key = (offer, extras, depth)
+        pin = self._pins.get(key)
+        if pin is None:
+            pin = self._pins[key] = Pin(offer, extras, depth)
+        return pin
+
+    def is_satisfied_by(self, requirement: Demand, candidate: Pin) -> bool:
+        dependency = requirement.dependency
+        return (
+            dependency.admits(candidate.offer.release)
+            and requirement.depth >= candidate.depth
+            and (not dependency.extras or set(dependency.extras).issubset(candidate.extras))
+        )
+
+    def get_dependencies(self, candidate: Pin) -> tuple[Demand, ...]:
+        known = self._requires.get(candidate)
+        if known is None:
+            known = self._requires[candidate] = self._demands(candidate)
+        return known
+
+    def _demands(self, pin: Pin) -> tuple[Demand, ...]:
+        facts = pin.offer.facts
+        if facts is None:
+            self._scout.ask(pin.offer)
+            raise MissingDataError
+        if self._limit is not None and pin.depth >= self._limit:
+            return ()
+        requires = dict.fromkeys(
+            one for extra in ("", *pin.extras) for one in self._view.dependencies(facts, extra)
+        )
+        depth = 0 if self._limit is None else pin.depth + 1
+        missing = [one for one in requires if not self._view.has_page(one.project)]
+        if missing:  # all pages at once, and what lies behind them
+            self._scout.visit(requires, pin.depth + 1, pin.offer.release)
+            raise MissingDataError
+        return tuple(Demand(one, depth) for one in requires)
+
+    def narrow_requirement_selection(
+        self,
+        identifiers: Iterable[NormalizedName],
+        resolutions: Mapping[NormalizedName, Pin],  # noqa: ARG002 (resolvelib hands it in by name)
+        candidates: Mapping[NormalizedName, Iterator[Pin]],  # noqa: ARG002 (as above)
+        information: Mapping[NormalizedName, Iterator[Information]],  # noqa: ARG002 (as above)
+        backtrack_causes: Sequence[Information],
+    ) -> Iterable[NormalizedName]:
+        """Those that have just been in conflict, if any: what they settle need not be tried again."""
+        involved = {self.identify(cause.requirement) for cause in backtrack_causes}
+        involved.update(self.identify(cause.parent) for cause in backtrack_causes if cause.parent)
+        return [project for project in identifiers if project in involved] or identifiers
+
+    def get_preference(
+        self,
+        identifier: NormalizedName,
+        resolutions: Mapping[NormalizedName, Pin],  # noqa: ARG002 (as above)
+        candidates: Mapping[NormalizedName, Iterator[Pin]],  # noqa: ARG002 (as above)
+        information: Mapping[NormalizedName, Iterator[Information]],
+        backtrack_causes: Sequence[Information],  # noqa: ARG002 (as above)
+    ) -> Preference:
+        """As pip does: pins, upper bounds, roots in their order, any bounds, names."""
+        dependencies = [one.requirement.dependency for one in information[identifier]]
+        return (
+            not any(one.pinned for one in dependencies),
+            not any(one.bounded_above for one in dependencies),
+            self._order.get(identifier, float("inf")),
+            not any(one.bounded for one in dependencies),
+            identifier,
+        )
+
+
+def _causes(found: Iterable[Information]) -> tuple[tuple[Dependency, Release | None], ...]:
+    return tuple(
+        dict.fromkeys(
+            (requirement.dependency, parent.offer.release if parent else None)
+            for requirement, parent in found
+        )
+    )

@@ -1,0 +1,273 @@
+"""One target's view of what was read: which file it would take, and which dependencies hold there.
+
+Every answer that depends on the target comes from here.  The answers given to one resolution are kept as a
+``Trace``: a target that would give the same ones need not be resolved again.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+from packaging.markers import UndefinedComparison, UndefinedEnvironmentName
+from packaging.specifiers import InvalidSpecifier, SpecifierSet
+from packaging.tags import parse_tag
+
+from aiomirror.resolution.library import UNKNOWN
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from packaging.utils import NormalizedName
+
+    from aiomirror.resolution.dependencies import Dependency
+    from aiomirror.resolution.library import Facts, Library
+    from aiomirror.resolution.releases import Dist, Release, Releases
+    from aiomirror.simple.values import ProjectFile
+    from aiomirror.targets import Target
+
+MAX_TAGS = 4_096
+"""Of one wheel; a name of 240 bytes could stand for tens of thousands."""
+
+NOT_TOLD = "the dependencies of this source archive are told only by building it"
+
+Digests = frozenset[tuple[str, str]]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Offer:
+    """A version that the target could install, by the file that it would take."""
+
+    release: Release
+    file: ProjectFile
+    asked: ProjectFile
+    """The file whose metadata tells the dependencies; mostly the same one."""
+    facts: Facts | None
+    """None: not read yet."""
+    note: str = ""
+    """What is uncertain about them."""
+    yanked: bool = False
+    """Whether yanked files counted."""
+
+
+@dataclass(frozen=True, slots=True)
+class Demanded:
+    """Roots, constraints and overrides, before any target's markers are asked."""
+
+    roots: tuple[Dependency, ...]
+    constraints: tuple[Dependency, ...] = ()
+    overrides: tuple[Dependency, ...] = ()
+
+
+@dataclass(slots=True)
+class Trace:
+    """The answers that one resolution rests on."""
+
+    offers: dict[tuple[Release, bool], Facts | bool] = field(default_factory=dict)
+    """False: nothing is offered; true: something is, but nobody looked at its metadata."""
+    dependencies: dict[tuple[Facts, str], tuple[Dependency, ...]] = field(default_factory=dict)
+
+
+class View:
+    """What one target makes of the library."""
+
+    def __init__(self, target: Target, library: Library, demanded: Demanded) -> None:
+        self.target = target
+        self.library = library
+        self.trace = Trace()
+        self.impossible: dict[Release, Dependency] = {}
+        """Versions that are in no solution, with a dependency of each that nothing can satisfy."""
+        self._ranks: dict[str, int | None] = {}
+        self._pythons: dict[str, bool] = {}
+        self._markers: dict[tuple[str, str], bool] = {}
+        self._offers: dict[tuple[Release, bool], Offer | None] = {}
+        self._dependencies: dict[tuple[Facts, str], tuple[Dependency, ...]] = {}
+        self._overridden = {one.project for one in demanded.overrides}
+        self._overrides = _grouped(one for one in demanded.overrides if self.holds(one, ""))
+        self._constraints = _grouped(one for one in demanded.constraints if self.holds(one, ""))
+        self.roots = self._effective(demanded.roots, "")
+        self._root_demands = _grouped(iter(self.roots))
+        self._digests = {project: self._accepted(project) for project in {one.project for one in self.roots}}
+
+    # What the person asks for
+
+    def constraints(self, project: NormalizedName) -> tuple[Dependency, ...]:
+        """The bounds of a project on this target."""
+        return self._constraints.get(project, ())
+
+    def roots_on(self, project: NormalizedName) -> tuple[Dependency, ...]:
+        """The roots that are requirements on this project: they hold whatever else is chosen."""
+        return self._root_demands.get(project, ())
+
+    def _accepted(self, project: NormalizedName) -> tuple[Digests, ...]:
+        """Sets of digests, of each of which a file of the project must have one."""
+        bounds: Digests = frozenset().union(*(one.hashes for one in self.constraints(project)))
+        sets = (one.hashes | bounds for one in self.roots_on(project))
+        return tuple(dict.fromkeys(filter(None, sets)))
+
+    def _digests_of(self, project: NormalizedName) -> tuple[Digests, ...]:
+        if project not in self._digests:
+            self._digests[project] = tuple(
+                dict.fromkeys(one.hashes for one in self.constraints(project) if one.hashes)
+            )
+        return self._digests[project]
+
+    # What the target admits
+
+    def holds(self, dependency: Dependency, extra: str) -> bool:
+        """Whether the marker does, if this extra is asked for ("": none)."""
+        if dependency.marker is None:
+            return True
+        key = (dependency.marker_text, extra)
+        known = self._markers.get(key)
+        if known is None:
+            known = self._markers[key] = self._evaluate(dependency, extra)
+        return known
+
+    def _evaluate(self, dependency: Dependency, extra: str) -> bool:
+        assert dependency.marker is not None
+        try:
+            return dependency.marker.evaluate({**self.target.environment, "extra": extra})
+        except (UndefinedComparison, UndefinedEnvironmentName, RecursionError, ValueError):
+            return False  # it compares what has no order; installers skip such a requirement, too
+
+    def admits_python(self, text: str | None) -> bool:
+        """Whether a Requires-Python does; one that cannot be read is ignored, as installers do."""
+        if not text:
+            return True
+        known = self._pythons.get(text)
+        if known is None:
+            try:
+                known = self.target.admits_python(SpecifierSet(text))
+            except (InvalidSpecifier, ValueError):
+                known = True
+            self._pythons[text] = known
+        return known
+
+    def rank(self, tags: str) -> int | None:
+        """How well a wheel with this compressed tag set fits, 0 being best; None: not at all."""
+        if tags not in self._ranks:
+            self._ranks[tags] = self._rank(tags)
+        return self._ranks[tags]
+
+    def _rank(self, tags: str) -> int | None:
+        count = 1
+        for part in tags.split("-"):
+            count *= part.count(".") + 1
+        if count > MAX_TAGS:
+            return None
+        try:
+            return self.target.rank(parse_tag(tags))
+        except ValueError:
+            return None
+
+    # What the index offers to it
+
+    def has_page(self, project: NormalizedName) -> bool:
+        """Whether the page was read; if not, it is needed."""
+        return self.library.has_page(project)
+
+    def releases(self, project: NormalizedName) -> Releases:
+        """All versions of a project whose page was read."""
+        return self.library.releases(project)
+
+    def offer(self, release: Release, *, yanked: bool = False) -> Offer | None:
+        """What the target would take of a version, None for nothing; ``yanked``: also yanked files."""
+        key = (release, yanked)
+        offer = self._offers.get(key)
+        if key not in self._offers or (offer and offer.facts is None):
+            offer = self._offers[key] = self._look(release, yanked=yanked)
+        self.trace.offers[key] = offer is not None and (offer.facts or True)
+        return offer
+
+    def dependencies(self, facts: Facts, extra: str) -> tuple[Dependency, ...]:
+        """What metadata requires on this target: for an extra, or ("") whatever the extras are."""
+        key = (facts, extra)
+        known = self._dependencies.get(key)
+        if known is None:
+            known = self._dependencies[key] = self._effective(facts.requires, extra)
+        self.trace.dependencies[key] = known
+        return known
+
+    def agrees(self, other: View, trace: Trace) -> bool:
+        """Whether this target gives the answers that the other one gave to the questions of the trace."""
+        return (
+            self.roots == other.roots
+            and self._constraints == other._constraints
+            and all(self._offers_so(key, answer) for key, answer in trace.offers.items())
+            and all(self.dependencies(*key) == answer for key, answer in trace.dependencies.items())
+        )
+
+    def _offers_so(self, key: tuple[Release, bool], answer: Facts | bool) -> bool:  # noqa: FBT001 (an answer)
+        offer = self.offer(key[0], yanked=key[1])
+        if offer is None or isinstance(answer, bool):
+            return (offer is not None) is answer
+        return offer.facts is answer
+
+    def _effective(self, requires: Sequence[Dependency], extra: str) -> tuple[Dependency, ...]:
+        """Those that hold, overrides in the place of what they override.
+
+        An override replaces a requirement whatever the requirement's marker says of the environment; only
+        what belongs to an extra stays with it.
+        """
+        result: dict[Dependency, None] = {}
+        for one in requires:
+            if one.project in self._overridden:
+                if "extra" not in one.marker_text or self.holds(one, extra):
+                    result.update(dict.fromkeys(self._overrides.get(one.project, ())))
+            elif self.holds(one, extra):
+                result[one] = None
+        return tuple(result)
+
+    def _look(self, release: Release, *, yanked: bool) -> Offer | None:
+        for dist in self.usable(release, yanked=yanked):
+            if not self.library.has_facts(release, dist.file):
+                return Offer(release, dist.file, dist.file, None, yanked=yanked)
+            facts = self.library.facts(release, dist.file)
+            if facts is None or not self.admits_python(facts.core.requires_python):
+                continue
+            if dist.tags or facts.core.static:
+                return Offer(release, dist.file, dist.file, facts, yanked=yanked)
+            return replace(self._spoken_for(release, dist, facts), yanked=yanked)
+        return None
+
+    def usable(self, release: Release, *, yanked: bool) -> Iterator[Dist]:
+        """The files of a version that fit, best first: wheels, then source archives."""
+        ranked = [(rank, dist) for dist in release.wheels if (rank := self.rank(dist.tags)) is not None]
+        ranked.sort(key=lambda pair: pair[1].build, reverse=True)
+        ranked.sort(key=lambda pair: pair[0])
+        for dist in (*(dist for _, dist in ranked), *release.sources):
+            if (yanked or dist.file.yanked is None) and self.admits(release.project, dist.file):
+                yield dist
+
+    def admits(self, project: NormalizedName, file: ProjectFile) -> bool:
+        """Whether Requires-Python and the digests of the page do."""
+        return self.admits_python(file.requires_python) and all(
+            _has_one(file, digests) for digests in self._digests_of(project)
+        )
+
+    def _spoken_for(self, release: Release, source: Dist, own: Facts) -> Offer:
+        """A source archive that leaves its dependencies open: a wheel for other targets tells them."""
+        for wheel in release.wheels:
+            if not self.library.has_facts(release, wheel.file):
+                return Offer(release, source.file, wheel.file, None)
+            if (facts := self.library.facts(release, wheel.file)) is not None:
+                note = f"{NOT_TOLD}; those of {wheel.file.filename} are taken"
+                return Offer(release, source.file, wheel.file, facts, note)
+        if own.requires:
+            return Offer(release, source.file, source.file, own, f"{NOT_TOLD}; those it states are taken")
+        return Offer(release, source.file, source.file, UNKNOWN, f"{NOT_TOLD}; none are taken")
+
+
+def _has_one(file: ProjectFile, digests: Digests) -> bool:
+    """Whether the file may have one of them; what upstream does not list shows when it is fetched."""
+    listed = [(algorithm, digest) for algorithm, digest in digests if algorithm in file.hashes]
+    return not listed or any(file.hashes[algorithm] == digest for algorithm, digest in listed)
+
+
+def _grouped(dependencies: Iterator[Dependency]) -> dict[NormalizedName, tuple[Dependency, ...]]:
+    groups: defaultdict[NormalizedName, list[Dependency]] = defaultdict(list)
+    for one in dependencies:
+        groups[one.project].append(one)
+    return {project: tuple(group) for project, group in groups.items()}
