@@ -185,7 +185,7 @@ class Fetcher:
 
     async def _fetch_metadata(self, job: FileJob, offered: Digests) -> FileRecord:
         partial = self._store.partial(job.project, f"{job.file.filename}.metadata", hashes=offered)
-        transfer = self._client.transfer(_metadata_url(job.file.url), partial, cap=METADATA_CAP)
+        transfer = self._client.transfer(metadata_url(job.file.url), partial, cap=METADATA_CAP)
 
         async def attempt() -> FileRecord:
             await transfer.attempt()
@@ -197,7 +197,7 @@ class Fetcher:
             await partial.discard()
 
 
-def _metadata_url(url: str) -> str:
+def metadata_url(url: str) -> str:
     """PEP 658: the file's URL without query and fragment, and ``.metadata`` after it."""
     parts = urlsplit(url)
     return parts._replace(path=f"{parts.path}.metadata", query="", fragment="").geturl()

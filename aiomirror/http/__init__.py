@@ -1,12 +1,14 @@
 """Bytes from upstream: pages whole, files streamed, each under limits of size, silence and speed.
 
-The only room that imports aiohttp's client and tenacity.  Whatever goes wrong on the way comes out as one of
-:mod:`aiomirror.errors`; addresses in them are masked.  Nothing is known here of what the bytes mean.
+The only room that imports aiohttp's client, tenacity and keyring.  Whatever goes wrong on the way comes out
+as one of :mod:`aiomirror.errors`; addresses in them are masked.  Nothing is known here of what the bytes
+mean.
 """
 
 from aiomirror.http.client import Client
+from aiomirror.http.credentials import tokens
 from aiomirror.http.origins import masked
 from aiomirror.http.transfer import Transfer
 from aiomirror.http.values import Answer, HttpSettings, Sink, Validators
 
-__all__ = ["Answer", "Client", "HttpSettings", "Sink", "Transfer", "Validators", "masked"]
+__all__ = ["Answer", "Client", "HttpSettings", "Sink", "Transfer", "Validators", "masked", "tokens"]

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Self
 import aiohttp
 
 from aiomirror.errors import MalformedPageError, TooLargeError, TransferError
+from aiomirror.http.credentials import REFUSALS, hint
 from aiomirror.http.origins import masked
 from aiomirror.http.problems import FOREIGN, LONGEST_WAIT, broken, refused
 
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from aiomirror.errors import StatusError
+    from aiomirror.http.credentials import Credential
     from aiomirror.http.pace import Pace
     from aiomirror.http.places import Place
     from aiomirror.http.values import HttpSettings
@@ -35,12 +37,16 @@ class Body:
         clock: Callable[[], float],
         place: Place,
         pace: Pace | None,
+        *,
+        credential: Credential | None,
     ) -> None:
         self._place, self._pace = place, pace
         self._response, self._content, self._clock = response, response.content, clock
         self._timeout, self._min_rate = settings.timeout, settings.min_rate
         self._received = 0
         self._waited, self._fresh = 0.0, 0
+        self.credential = credential
+        """What was sent with the request."""
         self.status = response.status
         self.length = response.content_length
         """Bytes, as announced; None when nothing is."""
@@ -154,7 +160,10 @@ class Body:
     async def refusal(self) -> StatusError:
         """The error that this answer's status is."""
         await self.drain()
-        error = refused(self.shown, self.status, self._response.reason or "", self.headers)
+        help_ = ""
+        if self.status in REFUSALS:
+            help_ = hint(self.credential, self._response.url, own=self._place.host.own)
+        error = refused(self.shown, self.status, self._response.reason or "", self.headers, help_)
         if error.retry_after is not None and error.retry_after <= LONGEST_WAIT:
             # Asked of one request, it is meant for all: they go to the same machine.
             host = self._place.host

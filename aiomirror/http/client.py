@@ -8,7 +8,7 @@ import time
 from typing import TYPE_CHECKING, Self, TypeVar
 
 from aiomirror.errors import AiomirrorError
-from aiomirror.http.retry import Retries, retried
+from aiomirror.http.ranges import Parts
 from aiomirror.http.session import Session
 from aiomirror.http.transfer import Transfer
 from aiomirror.http.values import Answer, HttpSettings, Validators
@@ -77,6 +77,10 @@ class Client:
         """A file that is to go into ``sink``; ``cap`` in bytes."""
         return Transfer(self._session, url, sink, cap)
 
+    def parts(self, url: str, *, listed: int | None = None) -> Parts:
+        """A file that is read in parts, in one attempt; ``listed`` is its length in bytes."""
+        return Parts(self._session, url, listed)
+
     async def download(self, url: str, sink: Sink, *, cap: int) -> None:
         """A file into ``sink``, in one attempt that starts from nothing."""
         await self.transfer(url, sink, cap=cap).attempt()
@@ -94,6 +98,8 @@ class Client:
             if not error.transient:
                 raise
             first = error
+        from aiomirror.http.retry import Retries, retried  # noqa: PLC0415 (tenacity takes its time, and as above)
+
         retries = Retries(self._settings, self._random, self._session)
         try:
             return await retried(attempt, first, retries, self._sleep)

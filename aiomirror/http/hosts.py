@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Any
 from yarl import URL
 
 from aiomirror.errors import UpstreamError
-from aiomirror.http.origins import link_local, origin, parse, userinfo
+from aiomirror.http.origins import hostname, link_local, origin, parse, userinfo
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from aiomirror.http.credentials import Credential
 
 GIVEN_UP = 8  # operations in a row that failed for good, before the rest is not tried
 MOST = 1024  # beginnings of addresses that are known by heart; upstream chooses them
@@ -26,16 +27,23 @@ _PATH = re.compile(r"/[!\"$-~]*")
 class Host:
     """One origin.
 
-    ``options`` are keywords for each request: proxy, certificates.  ``idle`` counts the connections that
-    should be waiting for the next request, so that a broken one can be told from a host that hangs up.
+    ``options`` are keywords for each request: proxy, certificates.  ``own`` is for the index's origin.
+    ``idle`` counts the connections that should be waiting for the next request, so that a broken one can be
+    told from a host that hangs up.
     """
 
     def __init__(
-        self, url: URL, options: Mapping[str, Any], authorization: str | None, connections: int
+        self,
+        url: URL,
+        options: Mapping[str, Any],
+        credential: Credential | None,
+        connections: int,
+        *,
+        own: bool = False,
     ) -> None:
-        self.name = origin(url)
+        self.name, self.hostname = origin(url), hostname(url.raw_host or "")
         self.link_local = link_local(url)
-        self.options, self.authorization = options, authorization
+        self.options, self.credential, self.own = options, credential, own
         self.free = asyncio.Semaphore(connections)
         self.answered = False
         """Whether it has answered anything in this run."""

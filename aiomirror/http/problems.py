@@ -12,7 +12,15 @@ from typing import TYPE_CHECKING
 
 import aiohttp
 
-from aiomirror.errors import StatusError, TransferError, UnreachableError, UntrustedError, UpstreamError
+from aiomirror.errors import (
+    RedirectError,
+    StatusError,
+    TransferError,
+    UnreachableError,
+    UntrustedError,
+    UpstreamError,
+)
+from aiomirror.http.resolver import LinkLocalNameError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -62,7 +70,10 @@ _DURING: tuple[tuple[type[BaseException], type[UpstreamError], str | Callable[..
 def unanswered(error: BaseException, url: str, timeout: float) -> UpstreamError:
     """What went wrong before there were headers; ``timeout`` in seconds, ``url`` masked."""
     if isinstance(error, aiohttp.ClientHttpProxyError):
-        return StatusError(url, error.status, "from the proxy")
+        wanted = f": {_SAID[PROXY]}" if error.status == PROXY else ""
+        return StatusError(url, error.status, f"from the proxy{wanted}")
+    if isinstance(error, aiohttp.ClientConnectorDNSError) and isinstance(error.os_error, LinkLocalNameError):
+        return RedirectError(url, "a name that leads to a link-local address")
     return _translated(_BEFORE, error, url, timeout)
 
 
@@ -83,18 +94,22 @@ def _translated(
     return TransferError(url, f"not HTTP ({type(error).__name__})")
 
 
-def refused(url: str, status: int, reason: str, headers: Mapping[str, str]) -> StatusError:
-    """The error for a status that is not the one that was hoped for."""
+def refused(url: str, status: int, reason: str, headers: Mapping[str, str], hint: str = "") -> StatusError:
+    """The error for a status that is not the one that was hoped for; ``hint`` is what may help."""
     wait = retry_after(headers)
     said = _SAID.get(status, reason)
+    if hint:
+        said = f"{said}; {hint}".lstrip("; ")
     if wait is not None and wait > LONGEST_WAIT:
         said = f"{said}, asks to come back in {wait:,.0f} s".lstrip(", ")
     return StatusError(url, status, said, wait)
 
 
+PROXY = 407
 _SAID = {
     300: "Multiple Choices: no common content type",
     406: "Not Acceptable: no common content type",
+    PROXY: "Proxy Authentication Required, user and password in the proxy's URL",
 }
 
 

@@ -3,53 +3,58 @@
 from __future__ import annotations
 
 import asyncio
-import platform
-import ssl
-from functools import cached_property
-from typing import TYPE_CHECKING, Any, Self
-from urllib.request import getproxies
+from contextlib import AsyncExitStack
+from typing import TYPE_CHECKING, Self
 
 import aiohttp
 
-from aiomirror import __version__
 from aiomirror.errors import GivenUpError, RedirectError, StatusError, UnreachableError, UpstreamError
+from aiomirror.http.agent import user_agent
 from aiomirror.http.body import Body
+from aiomirror.http.credentials import Credential
 from aiomirror.http.hosts import GIVEN_UP, Host, Hosts
-from aiomirror.http.origins import Credentials, Proxies, masked, parse, read_netrc, userinfo
+from aiomirror.http.origins import masked, parse, userinfo
 from aiomirror.http.pace import Pace
 from aiomirror.http.places import Places
 from aiomirror.http.problems import FOREIGN, unanswered
 from aiomirror.http.redirects import FOLLOWED, redirected
+from aiomirror.http.resolver import GuardedResolver
+from aiomirror.http.terms import Terms
 from aiomirror.http.watch import Watch
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
 
+    from aiohttp.abc import AbstractResolver
     from yarl import URL
 
     from aiomirror.errors import AiomirrorError
     from aiomirror.http.values import HttpSettings
     from aiomirror.http.watch import Guard
 
-USER_AGENT = f"aiomirror/{__version__} {platform.python_implementation()}/{platform.python_version()}"
 READ_SIZE = 64 * 1024  # bytes buffered of each answer before the peer is held up
 PATIENCE = (
     3  # times the time-out: to connect, and for all of the headers, which silence alone would not bound
 )
 HEADER_CAP = 16 * 1024  # bytes of a status line, and of each header
+UNAUTHORIZED = 401
 
 
 class Session:
-    """A pool of connections; an async context manager."""
+    """A pool of connections; an async context manager.
+
+    ``resolver`` looks up names; None: the system does.
+    """
 
     def __init__(
         self,
         settings: HttpSettings,
         clock: Callable[[], float],
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        resolver: AbstractResolver | None = None,
     ) -> None:
         self._settings, self._clock, self._sleep = settings, clock, sleep
-        self._hosts = Hosts(self._host)
+        self._resolver = resolver
         self._watch = Watch(settings.timeout)
         self._places = Places(settings.connections, self._watch)
         self._pace = Pace(settings.rate, clock, sleep) if settings.rate else None
@@ -58,14 +63,16 @@ class Session:
 
     async def __aenter__(self) -> Self:
         settings = self._settings
-        self._credentials, self._proxies = Credentials(read_netrc()), Proxies(getproxies())
+        self._terms = Terms.settled(settings)
+        self._hosts = Hosts(self._terms.host)
+        self._guard = GuardedResolver(self._resolver or aiohttp.DefaultResolver(), self._terms.named)
         # sock_connect and not connect: a proxy, a name and a handshake each have their own.
         timeout = aiohttp.ClientTimeout(sock_connect=settings.timeout, sock_read=settings.timeout)
         self._session = aiohttp.ClientSession(
             # Without a limit: a request has a place before it asks for a connection.
-            connector=aiohttp.TCPConnector(limit=0),
+            connector=aiohttp.TCPConnector(limit=0, resolver=self._guard),
             timeout=timeout,
-            headers={"User-Agent": USER_AGENT},
+            headers={"User-Agent": user_agent()},
             cookie_jar=aiohttp.DummyCookieJar(),
             auto_decompress=False,  # a .tar.gz labelled as gzip would be stored as a tar
             read_bufsize=READ_SIZE,
@@ -77,13 +84,14 @@ class Session:
     async def __aexit__(self, *_: object) -> None:
         self._watch.close()
         await self._session.close()
+        await self._guard.close()
 
     def remember(self, url: str) -> None:
         """Keep the credentials in an address that the person wrote, for its origin."""
         if "@" in url:
             parsed = parse(url)
-            self._credentials.remember(parsed)
-            self._hosts.of(parsed).authorization = self._credentials.header(parsed)
+            self._terms.credentials.remember(parsed)
+            self._hosts.of(parsed).credential = self._terms.credentials.of(parsed)
 
     def answered(self, url: str) -> bool:
         """Whether the origin of ``url`` has answered anything in this run."""
@@ -113,28 +121,46 @@ class Session:
             StatusError: of a proxy.
         """
         host, given = self._hosts.locate(url)
-        own = userinfo(given)
-        target = given.with_user(None) if own is not None else given
-        if host.link_local and not trusted:
+        header = userinfo(given)
+        linked = None if header is None else Credential(header, "the link")
+        target = given.with_user(None) if linked is not None else given
+        named = self._terms.named
+        if trusted:
+            named.add(host.hostname)
+        elif host.link_local and host.hostname not in named:
             raise RedirectError(masked(target), "a link-local address")
         home, seen = host, [target]
         while True:
-            body = await self._sent(host, target, headers, own if host is home else None)
+            body = await self._sent(host, target, headers, linked if host is home else None)
+            if body.status == UNAUTHORIZED and host.own and await self._unlocked(host, body):
+                continue
             if body.status not in FOLLOWED:
                 return body
             async with body:
-                target = redirected(seen, body.headers.get("Location"))
+                target = redirected(seen, body.headers.get("Location"), named)
                 await body.drain()
             host = self._hosts.of(target)
             seen.append(target)
 
-    async def _sent(self, host: Host, url: URL, headers: Mapping[str, str], own: str | None) -> Body:
+    async def _unlocked(self, host: Host, body: Body) -> bool:
+        """Whether the keyring has what the host wants; its refusal is left then."""
+        async with AsyncExitStack() as stack:
+            await stack.enter_async_context(body)
+            if not await self._terms.unlock(host, body.credential):
+                stack.pop_all()
+                return False
+            await body.drain()
+            return True
+
+    async def _sent(
+        self, host: Host, url: URL, headers: Mapping[str, str], linked: Credential | None
+    ) -> Body:
         """One request, without redirects, in a place of its own until its answer is left."""
         if (rest := host.rests_until - self._clock()) > 0:
             await self._sleep(rest)
-        authorization = host.authorization or own
-        if authorization is not None:
-            headers = {**headers, "Authorization": authorization}
+        credential = host.credential or linked
+        if credential is not None:
+            headers = {**headers, "Authorization": credential.header}
         place = await self._places.take(host)
         try:
             response = await self._answered(host, url, headers, place.guard)
@@ -142,7 +168,7 @@ class Session:
             place.leave(kept=False)
             raise
         host.heard(response.status)
-        return Body(response, self._settings, self._clock, place, self._pace)
+        return Body(response, self._settings, self._clock, place, self._pace, credential=credential)
 
     async def _answered(
         self, host: Host, url: URL, headers: Mapping[str, str], guard: Guard
@@ -169,21 +195,3 @@ class Session:
                 if kept and dead and not isinstance(error, aiohttp.ClientConnectorError):
                     continue
                 raise unanswered(error, masked(url), timeout) from error
-
-    def _host(self, url: URL) -> Host:
-        """What is to be known of an origin that was not asked before.
-
-        Raises:
-            UpstreamError: its proxy is of a kind that aiohttp does not speak to.
-        """
-        options: dict[str, Any] = {}
-        if url.scheme == "https":
-            options["ssl"] = self._certificates
-        if (proxy := self._proxies.proxy(url)) is not None:
-            options["proxy"] = proxy
-        return Host(url, options, self._credentials.header(url), self._settings.per_host)
-
-    @cached_property
-    def _certificates(self) -> ssl.SSLContext:
-        """The system's; read when the first https address is asked, for it takes a while."""
-        return ssl.create_default_context()

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Protocol
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
 
 MIB = 2**20
 
 
 @dataclass(frozen=True, slots=True)
 class HttpSettings:
-    """Every limit that a person may want to move."""
+    """Every limit that a person may want to move, and on what terms hosts are talked to."""
 
     connections: int = 32
     """Simultaneous connections in all."""
@@ -28,6 +32,20 @@ class HttpSettings:
     """Seconds spent waiting between the attempts of one operation, in all."""
     page_cap: int = 64 * MIB
     """Bytes of a page, once it is decompressed."""
+    index_url: str = field(default="", repr=False)
+    """The index: its ``user:password@``, the keyring and ``client_cert`` are for its origin alone."""
+    proxy: str | None = field(default=None, repr=False)
+    """What everything goes through, http or https; "": nothing does; None: as the environment says."""
+    cert: Path | None = None
+    """A file of authorities in PEM form, to be believed in place of the system's."""
+    client_cert: Path | None = None
+    """A file with a certificate and its key in PEM form."""
+    trusted_hosts: tuple[str, ...] = ()
+    """``host`` or ``host:port``: certificates are not looked at there."""
+    tokens: Mapping[str, str] = field(default_factory=dict, repr=False)
+    """Bearer tokens by origin (``https://index.example``) or host."""
+    keyring: bool = False
+    """Whether the keyring is asked when the index wants credentials and none are known."""
 
 
 @dataclass(frozen=True, slots=True)
