@@ -64,6 +64,11 @@ class LiveDisplay(Lines):
         self._live = Live(Group(self._files, self._overall), console=self._console, refresh_per_second=8)
         self._live.start()
 
+    def resolving(self, pages: int, metadata: int, asked: int) -> None:
+        """Say how far the dependencies are followed."""
+        counts = f"resolving: {pages} projects, {metadata} versions, {asked - pages - metadata} to come"
+        self._overall.update(self._total, counts=counts)
+
     def projects(self, count: int) -> None:
         """Count the projects whose pages are to be read."""
         self._projects = count

@@ -21,6 +21,7 @@
     │       └── WrongProjectError   the page of another project
     ├── UnsatisfiedError            exit 3: a requirement that nothing satisfies
     │   ├── UnknownProjectError     upstream has no such project
+    │   ├── ConflictError           requirements that contradict each other on a target
     │   ├── ShrunkPageError         its page has lost most of its files at once, and is not believed
     │   └── NoMatchingFileError     no version, or none with a usable file
     ├── FileError                   one distribution file
@@ -40,6 +41,9 @@ Messages are built from the attributes; whoever catches an error reads those, no
 from __future__ import annotations
 
 from typing import ClassVar
+
+MAX_TARGETS = 3
+"""Targets that an error names; the default ones alone are twenty."""
 
 
 class AiomirrorError(Exception):
@@ -194,6 +198,19 @@ class UnknownProjectError(UnsatisfiedError):
     def __str__(self) -> str:
         hint = f"; did you mean {', '.join(self.similar)}?" if self.similar else ""
         return f"{self.project}: the index has no such project{hint}"
+
+
+class ConflictError(UnsatisfiedError):
+    """Requirements that nothing satisfies together on some ``targets``, told as a sentence."""
+
+    def __init__(self, why: str, targets: tuple[str, ...]) -> None:
+        super().__init__(why, targets)
+        self.why, self.targets = why, targets
+
+    def __str__(self) -> str:
+        named = ", ".join(self.targets[:MAX_TARGETS])
+        more = f" and {len(self.targets) - MAX_TARGETS} more" if len(self.targets) > MAX_TARGETS else ""
+        return f"{self.why} (for {named}{more})"
 
 
 class ShrunkPageError(UnsatisfiedError):

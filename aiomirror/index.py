@@ -63,6 +63,8 @@ class Index:
         self._url = url.rstrip("/") + "/"
         self.shown = masked(self._url)
         """The address without credentials."""
+        self._kept: dict[NormalizedName, PageRead] = {}
+        self._unchanged: dict[NormalizedName, str] = {}
         self._names: tuple[NormalizedName, ...] = ()
         self._asked: asyncio.Event | None = None
 
@@ -73,6 +75,10 @@ class Index:
             UnknownProjectError: upstream has no such project.
             UpstreamError: it cannot be read.
         """
+        if (kept := self._kept.pop(project, None)) is not None:
+            return None if since is not None and since.digest == kept.digest else kept
+        if since is not None and self._unchanged.get(project) == since.digest:
+            return None
         validators = Validators(since.etag, since.last_modified) if since else None
         try:
             answer = await self._client.get_page(
@@ -90,6 +96,14 @@ class Index:
         page = read_page(answer.body, answer.content_type, answer.url, project)
         serial = _serial(answer, page)
         return PageRead(page, digest, answer.validators, serial, answer.body, answer.content_type)
+
+    def keep(self, pages: Mapping[NormalizedName, PageRead]) -> None:
+        """Have these at hand for the next time that each of them is asked for."""
+        self._kept.update(pages)
+
+    def note_unchanged(self, digests: Mapping[NormalizedName, str]) -> None:
+        """That upstream's pages of these projects are known to have these digests still."""
+        self._unchanged.update(digests)
 
     async def root(self, etag: str | None, cap: int) -> RootRead:
         """The root index, of ``cap`` bytes at most; ``etag`` is that of the one which is known.

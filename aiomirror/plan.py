@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from packaging.utils import NormalizedName
 
-    from aiomirror.selection import Chosen
+    from aiomirror.selection import Chosen, LeftOut
     from aiomirror.simple.values import Digests, ProjectFile, ProjectPage, ProjectStatus
 
 JobKey = tuple[str, str]
@@ -95,6 +95,8 @@ class Visited:
     """How many files upstream's page had."""
     wanted_by: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """File name → the texts of the requirements that chose it."""
+    left_out: Mapping[str, LeftOut] = field(default_factory=dict, compare=False, repr=False)
+    """File name → why nothing chose it.  Kept, but not read back with the rest: long, and rarely asked."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 class Reporter(Protocol):
     """Told of each step; never asked anything."""
 
+    def resolving(self, pages: int, metadata: int, asked: int) -> None:
+        """So many pages and metadata texts have come of all that were asked for to follow dependencies."""
+
     def projects(self, count: int) -> None:
         """So many projects will be looked at."""
 
@@ -61,6 +64,9 @@ class Reporter(Protocol):
 
 class Silent:
     """Says nothing, and is the base of those that say something."""
+
+    def resolving(self, pages: int, metadata: int, asked: int) -> None:
+        """Nothing."""
 
     def projects(self, count: int) -> None:
         """Nothing."""

@@ -8,14 +8,22 @@ import time
 from typing import TYPE_CHECKING
 
 from aiomirror.account import Account
-from aiomirror.errors import AiomirrorError, DestinationError, ShrunkPageError, UnknownProjectError
+from aiomirror.dependencies import Dependencies, Desired, Upstream
+from aiomirror.errors import (
+    AiomirrorError,
+    DestinationError,
+    FileError,
+    ShrunkPageError,
+    UnknownProjectError,
+)
 from aiomirror.fetch import Fetcher
 from aiomirror.http import Client, HttpSettings, masked
 from aiomirror.index import Index
+from aiomirror.lookout import Lookout
+from aiomirror.metadata import Metadata
 from aiomirror.prune import Asked, Pruner, conclude, run_of
 from aiomirror.publish import Press, Publisher
 from aiomirror.report import Problem, Report
-from aiomirror.selection import demands
 from aiomirror.signals import ended_by_signals
 from aiomirror.state import Run, State
 from aiomirror.store import Store
@@ -24,13 +32,13 @@ from aiomirror.visit import Agenda, Demand, Visitor
 from aiomirror.withdrawal import Withdrawals
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection
+    from collections.abc import Callable
 
     from packaging.utils import NormalizedName
 
     from aiomirror.config import Config
     from aiomirror.fetch import Fetched
-    from aiomirror.plan import FileJob, ProjectPlan, Remembered, Settled, Visited
+    from aiomirror.plan import FileJob, HeldFile, ProjectPlan, Remembered, Settled, Visited
     from aiomirror.progress import Reporter
     from aiomirror.requirements.values import Parsed
     from aiomirror.simple.values import ProjectPage
@@ -56,14 +64,7 @@ async def sync(
     """
     report = Report(index=masked(config.index_url), destination=str(config.dest), dry_run=config.dry_run)
     began, now = time.monotonic(), int(clock())
-    settings = HttpSettings(
-        connections=config.jobs,
-        per_host=config.per_host,
-        rate=config.limit_rate,
-        timeout=config.timeout,
-        min_rate=config.min_rate,
-        retries=config.retries,
-    )
+    settings = HttpSettings.of(config)
     async with Store(config.dest, writable=not config.dry_run) as store, Client(settings) as client:
         with State.open(store.state_path, writable=not config.dry_run) as state:
             number = 0
@@ -107,32 +108,33 @@ class _Run:
         self._withdrawals = Withdrawals(config.withdrawn, account, store)
         self._index = Index(client, config.index_url)
         accept_changed = config.fetch.accept_changed
-        self._visitor = Visitor(self._index, store, state, now=now, accept_changed=accept_changed)
+        self._lookout = Lookout(self._index, state)
+        self._visitor = Visitor(
+            self._index, self._lookout, store, state, now=now, accept_changed=accept_changed
+        )
         self._fetcher = Fetcher(client, store, config.fetch, self._reporter, account.warned)
         publisher = None if config.dry_run else Publisher(store, state)
         self._press = Press(publisher, self._report, self._reporter)
         self._jobs: asyncio.Queue[FileJob | None] = asyncio.Queue(config.jobs * QUEUE_PER_WORKER)
         self._open: dict[NormalizedName, UnderWay] = {}
         self._unchanged: list[NormalizedName] = []
+        self._upstream = Upstream(self._index, self._lookout, Metadata(client, store))
+        self._desired = Desired({})
         self._stopping = False
 
     async def run(self) -> None:
         """Run to the end, or to the signal or failure that ends it; publish what is complete either way."""
         self._account.began(self._state.warnings, self._parsed)
-        config, parsed = self._config, self._parsed
-        wants = demands(parsed.wanted, parsed.constraints)
-        self._reporter.projects(len(wants))
-        agenda = Agenda(Demand.of(self._index.shown, config.policy_for, wants), self._store, self._state)
         try:
             async with asyncio.TaskGroup() as group:
                 group.create_task(self._press.run())
-                await self._until_signal(group.create_task(self._transfer(agenda, len(wants))))
+                await self._until_signal(group.create_task(self._mirror()))
                 for project in self._open.values():
                     project.publication.settled = None
                     self._press.put(project.publication)
                 self._press.close()
             async with asyncio.TaskGroup() as group:
-                await self._until_signal(group.create_task(self._conclude(wants)))
+                await self._until_signal(group.create_task(self._conclude()))
         except* DestinationError as failures:
             self._fail(Problem.of(_first(failures)))
             self._account.census.complete = False
@@ -147,13 +149,28 @@ class _Run:
         self._stopping = True
         self._account.census.complete = False
 
-    async def _conclude(self, wants: Collection[NormalizedName]) -> None:
+    async def _mirror(self) -> None:
+        """Find out what is wanted, dependencies included, and get it."""
+        await self._visitor.look_around()
+        following = Dependencies(self._config, self._upstream, self._state.closures, self._reporter)
+        self._desired = desired = await following.desired(self._parsed, self._visitor.present)
+        for warning in desired.warnings:
+            self._account.warned(warning)
+        for error, project, filename in desired.problems:
+            self._fail(Problem.of(error, project, filename))
+        self._account.census.complete = desired.complete
+        self._reporter.projects(len(desired.wants))
+        asked = Demand.of(self._index.shown, self._config.policy_for, desired.wants)
+        await self._transfer(Agenda(asked, self._store, self._state), len(asked))
+
+    async def _conclude(self) -> None:
         """Note what nothing wants, and remove it where that is asked for; nothing of what had a problem."""
         failed = {problem.project for problem in self._report.problems}
         census = self._account.census
         census.complete = census.complete and not self._report.not_started
+        wants = self._desired.wants
         census.doubtful.update(name for name in wants if name in failed)
-        requirements = {(one.project, one.text, one.origin) for one in self._parsed.wanted}
+        requirements = {(one.project, one.text, one.origin) for asked in wants.values() for one in asked}
         pruner = Pruner(self._store, self._state, self._report, self._reporter)
         asked = Asked(requirements, self._visitor.others(wants))
         await conclude(pruner, asked, census, self._config.pruning, self._now)
@@ -164,12 +181,12 @@ class _Run:
             async with asyncio.TaskGroup() as group:
                 for _ in range(self._config.jobs):
                     group.create_task(self._work())
-                await self._visitor.look_out(projects)
+                await self._lookout.look(projects)
                 readers = [group.create_task(self._read(agenda)) for _ in range(self._config.jobs)]
                 await asyncio.gather(*readers)
                 for _ in range(self._config.jobs):
                     await self._jobs.put(None)
-            self._visitor.confirm(self._unchanged)
+            self._lookout.confirm(self._unchanged)
         except* DestinationError as failures:
             self._fail(Problem.of(_first(failures)))
             self._account.census.complete = False
@@ -256,8 +273,19 @@ class _Run:
             self._fail(fetched.problem)
         if fetched.held is None:
             self._account.census.doubtful.add(job.project)
+        elif (problem := self._contradiction(job, fetched.held)) is not None:
+            self._fail(problem)
         if not project.pending:
             self._press.put(self._open.pop(job.project).publication)
+
+    def _contradiction(self, job: FileJob, held: HeldFile) -> Problem | None:
+        """That a file says of its dependencies something else than was read of it before it was here."""
+        name = job.file.filename
+        expected = self._desired.unverified.get((job.project, name))
+        if expected is None or held.metadata is None or held.metadata.sha256 == expected:
+            return None
+        why = "its metadata is not what was read of it in parts, so its dependencies may be missing"
+        return Problem.of(FileError(job.project, name, why), job.project, name)
 
     def _fail(self, problem: Problem, *, stops: bool = True) -> None:
         self._account.failed(problem)

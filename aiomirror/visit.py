@@ -13,20 +13,20 @@ from collections import Counter, deque
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from aiomirror.errors import ShrunkPageError, UpstreamError
+from aiomirror.errors import ShrunkPageError
 from aiomirror.holdings import holdings
 from aiomirror.plan import Holdings, Settled, Visited, plan_project
 from aiomirror.pruning import has_shrunk
 from aiomirror.requirements.values import FormatControl
 from aiomirror.selection import select
-from aiomirror.state import Root
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterable, Mapping
 
     from packaging.utils import NormalizedName
 
     from aiomirror.index import Index, PageRead
+    from aiomirror.lookout import Lookout
     from aiomirror.plan import ProjectPlan, Remembered
     from aiomirror.requirements.values import Wanted
     from aiomirror.selection import Policy, Selection
@@ -37,10 +37,6 @@ if TYPE_CHECKING:
 NO_FORMATS = FormatControl()
 CHUNK = 256
 """Projects that are looked up at once: a hop and a query cost more than what they do for one project."""
-FEW = 16
-"""With fewer serials than this the root index is not worth a request."""
-PAGE_COST = 1000
-"""Bytes of root index that asking for one page less is worth: about what a conditional request costs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,18 +57,29 @@ class Demand:
     ) -> list[Demand]:
         """The demands of a run; ``index_url`` without credentials, which change nothing of what is asked."""
         demands = []
+        texts: dict[Policy, str] = {}
         for project, asked in wants.items():
             policy = policy_for(project)
-            # Of the formats only what they mean to this project: as sets of names they have no order, and so
-            # no text, that two runs agree on.
+            if policy not in texts:
+                texts[policy] = _text(policy)
+            # Of the formats only what they mean to this project.
             formats = policy.formats.wheels(project), policy.formats.sources(project)
-            digest = hashlib.sha256(f"{index_url} {replace(policy, formats=NO_FORMATS)} {formats}".encode())
+            digest = hashlib.sha256(f"{index_url} {texts[policy]} {formats}".encode())
             for want in asked:
-                digest.update(f"{want.text} {want.specifier} {sorted(want.hashes)}".encode())
+                digest.update(f"{want.text} {want.specifier} {want.targets} {sorted(want.hashes)}".encode())
                 locked = sorted((name, sorted(hashes)) for name, hashes in want.files.items())
                 digest.update(f"{locked}".encode())
             demands.append(cls(project, asked, policy, digest.hexdigest()))
         return demands
+
+
+def _text(policy: Policy) -> str:
+    """The policy as two runs would write it: without formats, which as sets of names have no order."""
+    targets = [
+        (one.name, one.python_full_version, one.platform, sorted(one.environment.items()))
+        for one in policy.targets
+    ]
+    return f"{replace(policy, formats=NO_FORMATS, targets=())} {targets}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,43 +136,17 @@ class Visitor:
     believed, and what upstream lists under a known name is taken, whatever it is.
     """
 
-    def __init__(self, index: Index, store: Store, state: State, *, now: int, accept_changed: bool) -> None:
-        self._index, self._store, self._state = index, store, state
+    def __init__(
+        self, index: Index, lookout: Lookout, store: Store, state: State, *, now: int, accept_changed: bool
+    ) -> None:
+        self._index, self._lookout, self._store, self._state = index, lookout, store, state
         self._now, self._accept_changed = now, accept_changed
-        self._present: frozenset[NormalizedName] = frozenset()
-        self._root: str | None = None
-        self._serials: Mapping[NormalizedName, int | None] = {}
+        self.present: frozenset[NormalizedName] = frozenset()
+        """The projects that had a folder when the run began."""
 
-    async def look_out(self, projects: int) -> None:
-        """See what is here, and ask the root index for the serials of all projects where that is worth it."""
-        self._present = frozenset(await self._store.folders())
-        if min(projects, self._state.serials()) < FEW:
-            return
-        seen = self._state.root(self._index.shown)
-        if seen is not None and seen.length > projects * PAGE_COST:
-            return
-        try:
-            read = await self._index.root(seen.etag if seen else None, projects * PAGE_COST)
-        except UpstreamError:
-            return  # then each page is asked for, and says itself what is wrong with upstream
-        self._root = read.etag
-        if read.serials is not None:
-            self._serials = read.serials
-            self._state.save_root(self._index.shown, Root(read.etag, read.length))
-
-    def confirm(self, projects: Sequence[NormalizedName]) -> None:
-        """Note that what is known of these projects holds for the root index that was read."""
-        if self._root is not None and self._serials:
-            self._state.confirm(projects, self._root)
-
-    def is_unchanged(self, known: Remembered) -> bool:
-        """Whether the root index says that the project's page is the one it was settled with."""
-        settled = known.settled
-        if settled is None or settled.serial is None:
-            return False
-        if self._serials:
-            return self._serials.get(known.project) == settled.serial
-        return self._root is not None and settled.root == self._root
+    async def look_around(self) -> None:
+        """See what is here."""
+        self.present = frozenset(await self._store.folders())
 
     async def visit(self, demand: Demand, known: Remembered | None) -> Visit | None:
         """What to do about a project; None when nothing is.
@@ -175,9 +156,10 @@ class Visitor:
             UpstreamError: its page cannot be read.
             ShrunkPageError: its page has lost most of its files.
         """
-        if known is not None and self.is_unchanged(known):
+        settled = known.settled if known else None
+        if settled and self._lookout.is_current(demand.project, settled.serial, settled.root):
             return None
-        read = await self._index.page(demand.project, known.settled if known else None)
+        read = await self._index.page(demand.project, settled)
         if read is None:
             return None
         upstream = {file.filename: file for file in read.page.files}
@@ -187,28 +169,28 @@ class Visitor:
             self._check(read, held)
         selection = select(read.page, demand.wants, demand.policy)
         plan = plan_project(read.page, selection.chosen, held, accept_changed=self._accept_changed)
-        settled = Settled(
+        found = Settled(
             demand=demand.digest,
             digest=read.digest,
             etag=read.validators.etag,
             last_modified=read.validators.last_modified,
             serial=read.serial,
-            root=self._root if self._serials.get(demand.project, -1) == read.serial else None,
+            root=self._lookout.tag_of(demand.project, read.serial),
             wanted=tuple(sorted(plan.wanted)),
             left_out=Counter(str(reason) for reason in selection.left_out.values()),
         )
         wanted_by = {one.file.filename: one.wanted_by for one in selection.chosen}
         visited = Visited(self._now, len(upstream), wanted_by)
         withheld = read.page.status.marker == "quarantined"
-        return Visit(read.page, selection, plan, settled, None if withheld else visited)
+        return Visit(read.page, selection, plan, found, None if withheld else visited)
 
     def is_present(self, project: NormalizedName) -> bool:
         """Whether the project had a folder when the run began."""
-        return project in self._present
+        return project in self.present
 
     def others(self, projects: Collection[NormalizedName]) -> frozenset[NormalizedName]:
         """The folders that were there when the run began, but for those of these projects."""
-        return self._present.difference(projects)
+        return self.present.difference(projects)
 
     def _check(self, read: PageRead, held: Holdings) -> None:
         """Raise ShrunkPageError for a page that is not believed; only where there is something to lose."""

@@ -154,9 +154,9 @@ class Aiomirror:
                 {"PYTHONPATH": str(self._copy)},
             )
         which = {
-            Select.EVERYTHING: ("--all-versions",),
-            Select.NEWEST: (),
-            Select.PINS: ("--only-binary", ":all:"),
+            Select.EVERYTHING: ("--no-deps", "--all-versions"),
+            Select.NEWEST: ("--no-deps",),
+            Select.PINS: ("--no-deps", "--only-binary", ":all:"),
             Select.MATRIX: ("--only-binary", ":all:", *matrix.options()),
         }[task.select]
         arguments = (

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from aiomirror.config import Config
+from aiomirror.config.values import Following
 from aiomirror.plan import FetchPolicy
 from aiomirror.progress import Silent
 from aiomirror.prune import prune
@@ -60,6 +61,7 @@ class Library:
             index_url=self.mirror.upstream.url,
             dest=self.mirror.dest,
             policy=Policy(latest=latest),
+            following=Following(enabled=False),
             fetch=FetchPolicy(accept_changed=accept_changed),
             pruning=pruning,
             withdrawn=withdrawn or Withdrawn(),

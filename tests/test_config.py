@@ -10,10 +10,11 @@ import pytest
 
 from aiomirror.cli import arguments
 from aiomirror.cli.sources import collect
-from aiomirror.config import SETTINGS, Config, build, byte_count, default_index, inputs
+from aiomirror.config import SETTINGS, Config, byte_count, default_index, inputs
 from aiomirror.config.kinds import WAIT
 from aiomirror.errors import ConfigError
 from aiomirror.requirements.values import FileOptions, FormatControl
+from settled import settled
 
 NAMED = Config(index_url="http://index.example/simple", dest=Path("simple"))
 URL = ["-i", NAMED.index_url]
@@ -21,7 +22,7 @@ URL = ["-i", NAMED.index_url]
 
 def built(*argv: str, options: FileOptions | None = None) -> Config:
     told = collect(arguments.parse(["sync", "--no-config", *argv]), {}).told
-    return build(told, options or FileOptions())
+    return settled(told, options)
 
 
 def problems(*argv: str) -> tuple[str, ...]:
@@ -199,7 +200,7 @@ def test_every_setting_is_an_option_unless_it_needs_none() -> None:
     assert verbs is not None
     options = {name for verb in dict(verbs).values() for name in verb._option_string_actions}
     without = {key for key, setting in SETTINGS.items() if not options.issuperset(setting.options)}
-    assert without == {"requirements", "constraints"}
+    assert without == {"requirements", "constraints", "overrides"}
 
 
 def test_a_value_is_as_it_is_built() -> None:

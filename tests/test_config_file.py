@@ -12,10 +12,11 @@ from packaging.specifiers import SpecifierSet
 
 from aiomirror.cli import arguments, main
 from aiomirror.cli.sources import FILE, Sources, collect
-from aiomirror.config import SETTINGS, Config, ProjectRules, build, inputs, read_document
+from aiomirror.config import SETTINGS, Config, ProjectRules, inputs, read_document
 from aiomirror.errors import ConfigError
 from aiomirror.pruning import DAY, PrunePolicy
 from aiomirror.requirements.values import FileOptions, FormatControl
+from settled import settled
 
 if TYPE_CHECKING:
     from mirror import Mirror
@@ -42,7 +43,7 @@ def collected(text: str, *argv: str, **env: str) -> Sources:
 
 
 def config(text: str, *argv: str, options: FileOptions | None = None, **env: str) -> Config:
-    return build(collected(text, *argv, **env).told, options or FileOptions())
+    return settled(collected(text, *argv, **env).told, options)
 
 
 # -- what the file may say
@@ -206,7 +207,7 @@ VALUES = st.recursive(
 )
 
 
-@given(st.dictionaries(st.sampled_from([*SETTINGS, "project", "x"]), VALUES, max_size=4))
+@given(st.dictionaries(st.sampled_from([*SETTINGS, "project", "target", "x"]), VALUES, max_size=4))
 def test_any_toml_is_read_or_refused(tree: dict[str, Any]) -> None:
     # A list or a table of JSON text is one of TOML as well, but for the colons and null.
     lines = [f"{json.dumps(key)} = {toml(value)}" for key, value in tree.items()]
@@ -245,7 +246,7 @@ def test_lists_of_the_environment_are_separated_by_spaces(folder: Path) -> None:
         ("b", "AIOMIRROR_REQUIREMENTS"),
     ]
     assert asked.files == ("in.txt", "r", "s")
-    assert build(told, FileOptions()).policy.formats.no_binary == {":all:", "a", "b"}
+    assert settled(told).policy.formats.no_binary == {":all:", "a", "b"}
 
 
 def test_unknown_variables_are_warned_of_and_empty_ones_are_not_set(folder: Path) -> None:
@@ -286,7 +287,7 @@ def test_command_line_environment_file_requirements_defaults(folder: Path) -> No
 def test_how_many_versions(
     folder: Path, text: str, argv: list[str], env: dict[str, str], latest: int | None
 ) -> None:
-    found = build(collected(text, *argv, **env).told, FileOptions())
+    found = settled(collected(text, *argv, **env).told)
     assert found.policy.latest == latest
 
 

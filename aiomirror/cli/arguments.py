@@ -21,6 +21,7 @@ examples:
   aiomirror sync 'django>=4.2,<5' six==1.16.0 -d /srv/mirror
   aiomirror sync -r requirements.txt -c constraints.txt --keep-going
   aiomirror sync numpy --only-binary :all: --latest 3
+  aiomirror sync flask --python-version 3.13 --platform linux --platform windows
   aiomirror sync -r requirements.txt --dry-run
   aiomirror sync                         what aiomirror.toml says
   aiomirror index -d /srv/mirror         rebuild every page from what is on disk
@@ -35,6 +36,8 @@ exit codes:
 """
 RULES = "format_rules"
 PRUNING = ("grace", "max-delete")
+TARGETS = ("python-versions", "platforms", "best-wheel", "with-sdists")
+CONNECTION = ("proxy", "cert", "client-cert", "trusted-hosts", "keyring")
 LIMITS = ("jobs", "per-host", "limit-rate", "timeout", "min-rate", "retries")
 
 
@@ -161,20 +164,24 @@ def _inputs(parser: argparse.ArgumentParser) -> None:
         requirements.name, nargs="*", default=[], metavar=requirements.value, help=requirements.help
     )
     _add(group, "requirement-files", "constraint-files", "index-url", "dest")
-    _add(group, "extras", "groups", "no-deps")
+    _add(group, "extras", "groups")
+    dependencies = parser.add_argument_group("what it requires")
+    _add(dependencies, "no-deps", "max-depth", "closure", "override-files", "lock-output")
 
 
 def _choice(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("which versions and files")
     _add(group.add_mutually_exclusive_group(), "all-versions", "latest")
     _add(group, "pre", "only-binary", "no-binary", "binary-only", "source-only", "legacy-formats")
-    _add(group, "max-file-size", "require-hashes", "allow-unhashed")
+    _add(group, "max-file-size", "exclude-newer", "require-hashes", "allow-unhashed")
+    _add(parser.add_argument_group("for which machines"), *TARGETS)
 
 
 def _transfer(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("how")
     _add(group, *LIMITS, "keep-going", "dry-run")
     _common(group)
+    _add(parser.add_argument_group("on what terms"), *CONNECTION)
     removal = parser.add_argument_group("what is wanted no more")
     _add(removal, "prune", *PRUNING, "accept-changed", "deleted", "quarantined")
 
@@ -182,7 +189,7 @@ def _transfer(parser: argparse.ArgumentParser) -> None:
 def _verification(parser: argparse.ArgumentParser) -> None:
     _add(parser, "dest", "quick")
     _common(parser)
-    _add(parser.add_argument_group("repair"), "repair", "index-url", *LIMITS)
+    _add(parser.add_argument_group("repair"), "repair", "index-url", *LIMITS, *CONNECTION)
 
 
 def _common(parser: argparse._ActionsContainer) -> None:

@@ -3,23 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import errno
 import gc
 import os
 import sys
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from aiomirror.cli import arguments
 from aiomirror.cli.output import Output
+from aiomirror.cli.reading import read
 from aiomirror.cli.sources import Sources, collect
-from aiomirror.config import Config, Told, build, inputs, pruning, requested
+from aiomirror.cli.surroundings import settled
+from aiomirror.config import Config, Told, inputs, pruning, requested
 from aiomirror.errors import AiomirrorError, ConfigError
 from aiomirror.plan import FetchPolicy
 from aiomirror.report import INTERRUPTED
-from aiomirror.requirements import gather, is_file_argument
 from aiomirror.requirements.values import FileOptions
 from aiomirror.selection import Policy
 
@@ -32,8 +30,6 @@ if TYPE_CHECKING:
     from aiomirror.report import Report
 
 VERBS = ("sync", "index", "verify", "prune")
-ARCHIVES = (".whl", ".gz", ".zip", ".bz2", ".xz", ".tar", ".tgz")
-"""What the path of a distribution ends with, which is no requirements file."""
 SIGINT_EXIT = INTERRUPTED + 2
 COLLECTED_AFTER = 20_000
 """Objects made; Python's own 700 cost 4 % of a run's processor time."""
@@ -119,6 +115,7 @@ class _Run:
         """Read what there is to read, and do what the verb says; the exit code."""
         self._sources = collect(args, os.environ)
         self.output = Output.of(self._told.get)
+        self.output.listen()
         if self._sources.found:
             self.output.note(f"{self._told.file} is there, and is followed; --no-config leaves it out")
         verbs = {"sync": self._sync, "index": self._index, "verify": self._verify, "prune": self._prune}
@@ -139,19 +136,13 @@ class _Run:
             )
         from aiomirror.sync import sync  # noqa: PLC0415 (aiohttp takes its time, and --help needs none of it)
 
-        specs, files = _split(asked.arguments)
-        read = gather(
-            specs,
-            [*files, *asked.files],
-            asked.constraint_files,
-            _read,
-            os.environ,
-            extras=asked.extras,
-            groups=asked.groups,
-        )
-        config = build(self._told, read.options)
-        parsed = requested(asked, read, self._told)
-        return self._in_loop(lambda reporter: sync(config, parsed, reporter))
+        found = read(asked, os.environ)
+        config = settled(self._told, found.options)
+        parsed = requested(asked, found, self._told)
+        report = self._in_loop(lambda reporter: sync(config, parsed, reporter))
+        if config.lock_output is not None:
+            self.output.lock(report, config)
+        return report
 
     def _index(self) -> Report:
         from aiomirror.rebuild import rebuild  # noqa: PLC0415 (as above)
@@ -167,7 +158,7 @@ class _Run:
         config = Config(index_url="", dest=told.dest)
         if repair:  # of everything that is listed, whatever a sync would choose
             config = replace(
-                build(told, FileOptions()),
+                settled(told, FileOptions()),
                 policy=Policy(),
                 fetch=FetchPolicy(),
                 keep_going=True,
@@ -209,30 +200,6 @@ class _Run:
         return await patiently(
             lambda: start(reporter), seconds, lambda error: reporter.warned(f"{error}; waiting for it to end")
         )
-
-
-def _split(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
-    """Requirements, and the requirements files that stand in their place."""
-    files = [argument for argument in arguments if is_file_argument(argument) or _is_file(argument)]
-    return [argument for argument in arguments if argument not in files], files
-
-
-def _is_file(argument: str) -> bool:
-    """Whether it is the path of a file that is there; a bare word is always a project's name."""
-    if os.sep not in argument or argument.endswith(ARCHIVES):
-        return False
-    with contextlib.suppress(OSError, ValueError):  # a name no file can have is a requirement, good or bad
-        return Path(argument).is_file()
-    return False
-
-
-def _read(path: str) -> bytes:
-    """The bytes of a requirements file, or of standard input for ``-``."""
-    if path != "-":
-        return Path(path).read_bytes()
-    if sys.stdin is None:
-        raise OSError(errno.EBADF, "it is closed")
-    return sys.stdin.buffer.read()
 
 
 def _spare_collector() -> None:

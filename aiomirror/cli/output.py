@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 import sys
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
+    from aiomirror.config import Config
     from aiomirror.progress import Reporter
     from aiomirror.report import Report
 
@@ -33,6 +35,18 @@ class _Notes(Lines):
 
 class _JsonNotes(_Notes, JsonLines):
     """The same as JSON objects."""
+
+
+class _Log(logging.Handler):
+    """Makes lines of what is logged."""
+
+    def __init__(self, output: Output) -> None:
+        super().__init__(logging.INFO)
+        self._output = output
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Say it."""
+        self._output.note(record.getMessage())
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +93,13 @@ class Output:
         if (said := self._lines()) is not None:
             said.noted(text)
 
+    def listen(self) -> None:
+        """Say what the program tells its log, when verbose: that something is tried again, and why."""
+        if self.verbose > self.quiet:
+            log = logging.getLogger("aiomirror")
+            log.setLevel(logging.INFO)
+            log.handlers = [_Log(self)]
+
     def _lines(self) -> _Notes | None:
         if sys.stderr is None:
             return None
@@ -99,6 +120,33 @@ class Output:
             _print(plan_table(report))
         if not self.as_json:  # whose last line is the summary
             _print(summary(report))
+
+    def lock(self, report: Report, config: Config) -> None:
+        """Write the lock file of what is mirrored now; an earlier one stays where a run has failed.
+
+        Raises:
+            DestinationError: it cannot be written.
+        """
+        assert config.lock_output is not None
+        path = Path(config.lock_output)
+        if not report:
+            self.note(f"{path} is left as it was, for not all is mirrored that was asked for")
+            return
+        from aiomirror.lockfile import lock_text  # noqa: PLC0415 (seldom asked for)
+
+        text, left = lock_text(report, Path(os.path.relpath(config.dest, path.parent)).as_posix())
+        if left and (said := self._lines()) is not None:
+            said.warned(f"{path}: a lock file has no room for {', '.join(left)}")
+        if str(path) == "-":
+            _print(text.rstrip("\n"))
+            return
+        try:
+            # In one step, so that nobody finds half a lock.
+            draft = path.with_name(f".{path.name}.{os.getpid()}")
+            draft.write_text(text, encoding="utf-8")
+            draft.replace(path)
+        except OSError as error:
+            raise DestinationError(str(path), f"the lock file cannot be written: {error.strerror}") from error
 
 
 def _write_report(report: Report, path: str) -> None:

@@ -44,8 +44,8 @@ def collect(args: Namespace, env: Mapping[str, str]) -> Sources:
     document = _document(path, problems) if path else Document()
     if problems:
         raise ConfigError(*problems)
-    told = Told((*stated, document.layer), document.projects, path)
-    if path and _is_served(path, told) and masked(url := document.layer.get("index-url") or "") != url:
+    told = Told((*stated, document.layer), document.projects, path, document.machines)
+    if path and _is_served(path, told) and any(map(_has_credentials, _addresses(document.layer))):
         warnings.append(f"{path}: whoever is served the mirror can read the credentials in it")
     return Sources(told, tuple(warnings), found and bool(path))
 
@@ -76,6 +76,14 @@ def _is_served(path: str, told: Told) -> bool:
     with contextlib.suppress(OSError):
         return Path(path).parent.samefile(told.dest)
     return False
+
+
+def _addresses(layer: Layer) -> list[str]:
+    return [layer.get(key) or "" for key in ("index-url", "proxy")]
+
+
+def _has_credentials(address: str) -> bool:
+    return masked(address) != address
 
 
 def _document(path: str, problems: list[str]) -> Document:

@@ -1,4 +1,4 @@
-"""Everything that a run was told → one ``Config``, and what it is asked for.
+"""Everything that a run was told → one ``Config``.
 
 Of several sources that say the same thing, one counts: the command line, then the environment, then the
 configuration file, then the option lines of requirements files, then the defaults.
@@ -6,158 +6,53 @@ configuration file, then the option lines of requirements files, then the defaul
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Literal
 
 from aiomirror.config.kinds import checked_url
-from aiomirror.config.layers import Layer
-from aiomirror.config.settings import DEFAULTS
-from aiomirror.config.values import Config, ProjectRules
+from aiomirror.config.machines import targets
+from aiomirror.config.settings import ALL_MATCHING
+from aiomirror.config.times import cutoff
+from aiomirror.config.values import Config, Connection, Following
 from aiomirror.errors import ConfigError
 from aiomirror.plan import FetchPolicy
 from aiomirror.pruning import PrunePolicy, Withdrawal, Withdrawn
-from aiomirror.requirements.values import NotMirrored, Parsed, Wanted
 from aiomirror.selection import Policy
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable
+    from datetime import datetime
 
-    from packaging.utils import NormalizedName
-
+    from aiomirror.config.told import Told
+    from aiomirror.config.values import ProjectRules
     from aiomirror.requirements.values import FileOptions, FormatControl
+    from aiomirror.targets import Target
 
-_PLAIN = ("jobs", "per-host", "limit-rate", "timeout", "min-rate", "retries", "keep-going", "dry-run")
+_PLAIN = (
+    "jobs",
+    "per-host",
+    "limit-rate",
+    "timeout",
+    "min-rate",
+    "retries",
+    "keep-going",
+    "dry-run",
+    "lock-output",
+)
 """The settings that are fields of :class:`Config` as they are."""
-_REQUIREMENTS = ("requirements", "requirement-files")
 
 
-@dataclass(frozen=True, slots=True)
-class Told:
-    """All that a run was told by those who started it."""
-
-    layers: tuple[Layer, ...]
-    """The strongest first."""
-    projects: Mapping[NormalizedName, ProjectRules] = field(default_factory=dict)
-    file: str = ""
-    """The path of the configuration file; "" if there is none."""
-
-    def get(self, key: str) -> Any:  # noqa: ANN401 (each setting has its own type)
-        """What the strongest source says; None when none says anything."""
-        return next((one.get(key) for one in self.layers if key in one), None)
-
-    @property
-    def dest(self) -> Path:
-        """The mirror's folder."""
-        return Path(self.get("dest") or DEFAULTS.dest)
-
-
-@dataclass(frozen=True, slots=True)
-class Inputs:
-    """What is asked for: the requirements of the strongest source that has any; likewise the constraints."""
-
-    arguments: tuple[str, ...] = ()
-    """Requirements of the command line, as written."""
-    files: tuple[str, ...] = ()
-    wanted: tuple[Wanted, ...] = ()
-    not_mirrored: tuple[NotMirrored, ...] = ()
-    constraint_files: tuple[str, ...] = ()
-    constraints: tuple[Wanted, ...] = ()
-    extras: tuple[str, ...] = ()
-    groups: tuple[str, ...] = ()
-    warnings: tuple[str, ...] = ()
-
-    def __bool__(self) -> bool:
-        return bool(self.arguments or self.files or self.wanted or self.not_mirrored)
-
-
-def inputs(told: Told) -> Inputs:
-    """What the run is asked for."""
-    command_line, *_ = told.layers
-    knowing = _knowing(told)
-    source = _first(told, *_REQUIREMENTS)
-    if source is command_line:
-        asked = Inputs(command_line.get("requirements") or (), command_line.get("requirement-files") or ())
-    else:
-        wanted, elsewhere, files = _named(source, "requirements")
-        asked = Inputs((), (*files, *(source.get("requirement-files") or ())), wanted, elsewhere)
-    source = _first(told, "constraints", "constraint-files")
-    wanted, elsewhere, files = _named(source, "constraints")
-    return replace(
-        asked,
-        constraint_files=(*files, *(source.get("constraint-files") or ())),
-        constraints=wanted,
-        extras=knowing.get("extras") or (),
-        groups=knowing.get("groups") or (),
-        warnings=tuple(
-            f"{one.origin}: the constraint {one.text!r} is not followed: {one.why}" for one in elsewhere
-        ),
-    )
-
-
-def _knowing(told: Told) -> Told:
-    """The sources that know the requirements: the one that has them, and the stronger ones."""
-    for count, one in enumerate(told.layers, start=1):
-        if any(key in one for key in _REQUIREMENTS):
-            return replace(told, layers=told.layers[:count])
-    return told
-
-
-def _first(told: Told, *keys: str) -> Layer:
-    return next((one for one in told.layers if any(key in one for key in keys)), Layer())
-
-
-def _named(source: Layer, key: str) -> tuple[tuple[Wanted, ...], tuple[NotMirrored, ...], tuple[str, ...]]:
-    """The requirements that a source names, with their origin, and the paths of files among them."""
-    if key not in source:
-        return (), (), ()
-    found = source.given[key]
-    placed = [one if isinstance(one, str) else replace(one, origin=found.origin) for one in found.value]
-    return (
-        tuple(one for one in placed if isinstance(one, Wanted)),
-        tuple(one for one in placed if isinstance(one, NotMirrored)),
-        tuple(one for one in placed if isinstance(one, str)),
-    )
-
-
-def requested(asked: Inputs, read: Parsed, told: Told) -> Parsed:
-    """What was ``read`` of files and the command line, with what is ``asked`` otherwise and the rules."""
-    wanted = (*asked.wanted, *read.wanted)
-    rules = told.projects
-    return replace(
-        read,
-        wanted=tuple(one for one in wanted if not _is_excluded(one, told)),
-        constraints=(
-            *asked.constraints,
-            *read.constraints,
-            *(
-                Wanted(name, rule.versions, origin=told.file, text=f"{name}{rule.versions}")
-                for name, rule in rules.items()
-                if rule.versions is not None
-            ),
-        ),
-        not_mirrored=(
-            *asked.not_mirrored,
-            *read.not_mirrored,
-            *(
-                NotMirrored(one.text, one.origin, f"{told.file} excludes {one.project}")
-                for one in wanted
-                if _is_excluded(one, told)
-            ),
-        ),
-        warnings=(*asked.warnings, *read.warnings),
-    )
-
-
-def _is_excluded(want: Wanted, told: Told) -> bool:
-    return told.projects.get(want.project, ProjectRules()).exclude
-
-
-def build(told: Told, options: FileOptions) -> Config:
+def build(told: Told, options: FileOptions, *, now: datetime, current: Callable[[], Target]) -> Config:
     """The settings of a run, ``options`` being what the requirements files say.
 
+    ``now`` is when it starts, with a time zone; ``current`` tells what runs this program, and is asked only
+    if somebody named that.  Tokens are not among what is told: ``connection`` has none yet.
+
     Raises:
-        ConfigError: the index that a requirements file names cannot be one.
+        ConfigError: the index that a requirements file names cannot be one; targets that cannot be, or that
+            are missing.
     """
     max_file_size = told.get("max-file-size")
     pre, require_hashes = told.get("pre"), told.get("require-hashes")
@@ -170,6 +65,10 @@ def build(told: Told, options: FileOptions) -> Config:
             formats=_formats(told, options),
             max_file_size=max_file_size,
             legacy_formats=bool(told.get("legacy-formats")),
+            exclude_newer=_cutoff(told.get("exclude-newer"), now) or None,
+            targets=targets(told, current),
+            best_wheel=bool(told.get("best-wheel")),
+            sdists=bool(told.get("with-sdists")),
         ),
         fetch=FetchPolicy(
             max_file_size=max_file_size,
@@ -179,7 +78,9 @@ def build(told: Told, options: FileOptions) -> Config:
         ),
         pruning=pruning(told),
         withdrawn=_withdrawn(told),
-        projects=told.projects,
+        following=_following(told),
+        connection=_connection(told),
+        projects={name: _dated(rules, now) for name, rules in told.projects.items()},
         **{key.replace("-", "_"): value for key in _PLAIN if (value := told.get(key)) is not None},
     )
 
@@ -189,13 +90,45 @@ def pruning(told: Told) -> PrunePolicy:
 
     A file that says so means its own requirements: ``aiomirror sync six`` is not to remove all but six.
     """
-    policy = PrunePolicy(enabled=bool(_knowing(told).get("prune")))
+    policy = PrunePolicy(enabled=bool(told.knowing.get("prune")))
     if (grace := told.get("grace")) is not None:
         policy = replace(policy, grace=grace)
     if (limit := told.get("max-delete")) is not None:
         share, files = limit
         policy = replace(policy, max_delete_share=share, max_delete_files=files)
     return policy
+
+
+def _following(told: Told) -> Following:
+    """How dependencies are followed: what the strongest source says that says how deep, or not at all."""
+    depth = told.get("max-depth")
+    return Following(
+        enabled=not told.first("no-deps", "max-depth").get("no-deps") and depth != 0,
+        max_depth=depth,
+        all_matching=told.get("closure") == ALL_MATCHING,
+    )
+
+
+def _connection(told: Told) -> Connection:
+    cert, client_cert = told.get("cert"), told.get("client-cert")
+    return Connection(
+        proxy=told.get("proxy"),
+        cert=None if cert is None else Path(cert),
+        client_cert=None if client_cert is None else Path(client_cert),
+        trusted_hosts=told.get("trusted-hosts") or (),
+        keyring=bool(told.get("keyring")),
+    )
+
+
+def _dated(rules: ProjectRules, now: datetime) -> ProjectRules:
+    return replace(rules, exclude_newer=_cutoff(rules.exclude_newer, now))
+
+
+def _cutoff(
+    when: datetime | timedelta | Literal[False] | None, now: datetime
+) -> datetime | Literal[False] | None:
+    """The point in time that ``when`` is; what is none stays as it is."""
+    return cutoff(when, now) if isinstance(when, timedelta) else when
 
 
 def _withdrawn(told: Told) -> Withdrawn:

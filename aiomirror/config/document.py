@@ -1,15 +1,17 @@
-"""The bytes of ``aiomirror.toml`` → a layer of settings, and the rules of projects."""
+"""The bytes of ``aiomirror.toml`` → a layer of settings, the rules of projects, and targets."""
 
 from __future__ import annotations
 
 import os.path
 import re
 import tomllib
+from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from aiomirror.config.layers import Given, Layer, layer, nearest
-from aiomirror.config.settings import PROJECT, SETTINGS, key_of
+from aiomirror.config.machines import SPELT, Machine
+from aiomirror.config.settings import PROJECT, SETTINGS, TARGET, key_of
 from aiomirror.config.values import ProjectRules
 from aiomirror.requirements.values import LineError, excerpt, project_name
 
@@ -20,6 +22,8 @@ if TYPE_CHECKING:
 
     from aiomirror.config.kinds import Kind
 
+MACHINE = dict.fromkeys(("python", "platform")).keys()
+"""The keys that every ``[[target]]`` needs, in the order of errors."""
 _HEADER = re.compile(r"\s*(\[\[?)\s*([^\[\]]+?)\s*\]")
 _KEY = re.compile(r"""\s*["']?([^\s"'=#\[\]{}.,]+)["']?\s*=""")
 
@@ -30,6 +34,7 @@ class Document:
 
     layer: Layer = field(default_factory=Layer)
     projects: Mapping[NormalizedName, ProjectRules] = field(default_factory=dict)
+    machines: tuple[Machine, ...] = ()
 
 
 def read_document(data: bytes, path: str, problems: list[str]) -> Document:
@@ -53,12 +58,20 @@ def read_document(data: bytes, path: str, problems: list[str]) -> Document:
 
 
 def _lines(text: str) -> Iterator[tuple[tuple[str, str], int]]:
-    """Table and key → line, counted from 1, as far as lines tell without being parsed; the first one last."""
+    """Table and key → line, counted from 1, as far as lines tell without being parsed; the first one last.
+
+    Tables of a list are numbered from 0: ``target.0`` is the first ``[[target]]``.
+    """
     table, found = "", []
+    count = Counter[str]()
     for number, line in enumerate(text.split("\n"), start=1):
         if header := _HEADER.match(line):
             table = ".".join(part.strip(" \t\"'") for part in header[2].split("."))
             found.append(((table, ""), number))
+            if header[1] == "[[":
+                count[table] += 1
+                table = f"{table}.{count[table] - 1}"
+                found.append(((table, ""), number))
         elif key := _KEY.match(line):
             found.append(((table, key[1]), number))
     return reversed(found)
@@ -73,7 +86,7 @@ class _Reader:
     problems: list[str]
 
     def read(self, tree: dict[str, Any]) -> Document:
-        projects = tree.pop("project", {})
+        projects, targets = tree.pop("project", {}), tree.pop("target", [])
         given: dict[str, Given] = {}
         for key, value in tree.items():
             where = self._where(key)
@@ -82,7 +95,11 @@ class _Reader:
                 self.problems.append(f"{where}: {self._unknown(key)}")
             elif (found := self._value(setting.kind, value, f"{where}: {key}")) is not None:
                 given[key] = Given(found, where)
-        return Document(layer(given, self.problems), dict(self._projects(projects)))
+        machines = tuple(self._machines(targets))
+        for key in SPELT:
+            if targets and key in given:
+                self.problems.append(f"{given[key].origin}: {key} and [[target]] exclude each other")
+        return Document(layer(given, self.problems), dict(self._projects(projects)), machines)
 
     def _where(self, *keys: str) -> str:
         """The line of a key, or of the nearest table around it that has one."""
@@ -97,7 +114,7 @@ class _Reader:
         if key in SETTINGS:
             return f"{key} cannot be said in the file itself"
         meant = key_of(key)
-        hint = f"; did you mean {meant}?" if meant else nearest(key, [*SETTINGS, "project"])
+        hint = f"; did you mean {meant}?" if meant else nearest(key, [*SETTINGS, "project", "target"])
         return f"unknown key {excerpt(key)}{hint}"
 
     def _value(self, kind: Kind, value: object, origin: str) -> Any:  # noqa: ANN401 (each kind has its own)
@@ -122,6 +139,24 @@ class _Reader:
             return value
         return value and os.path.join(os.path.dirname(self.path), value)  # noqa: PTH118, PTH120 (text, as it was written)
 
+    def _machines(self, tables: object) -> Iterator[Machine]:
+        if not isinstance(tables, list) or not all(isinstance(table, dict) for table in tables):
+            self.problems.append(f"{self._where('target')}: target takes tables: [[target]]")
+            return
+        labels: set[str] = set()
+        for place, table in enumerate(tables):
+            where = self._where("target", str(place))
+            found = self._keys(table, TARGET, "a target", "target", str(place))
+            if missing := [key for key in MACHINE if key not in table]:
+                self.problems.append(f"{where}: the target has no {' and no '.join(missing)}")
+            if not found.keys() >= MACHINE:
+                continue
+            machine = Machine(**found, origin=where)
+            if machine.label in labels:
+                self.problems.append(f"{where}: two targets are called {machine.label}")
+            labels.add(machine.label)
+            yield machine
+
     def _projects(self, tables: object) -> Iterator[tuple[NormalizedName, ProjectRules]]:
         if not isinstance(tables, dict):
             self.problems.append(f"{self._where('project')}: project takes tables: [project.NAME]")
@@ -143,19 +178,26 @@ class _Reader:
             seen.add(project)
 
     def _rules(self, name: str, table: dict[str, Any]) -> ProjectRules:
-        found: dict[str, Any] = {}
-        for key, value in table.items():
-            where = self._where("project", name, key)
-            if key not in PROJECT:
-                hint = nearest(key.replace("_", "-"), PROJECT)
-                if isinstance(value, dict):
-                    hint = f'; a name with dots has to be quoted: [project."{name}.{key}"]'
-                self.problems.append(f"{where}: unknown key {excerpt(key)} of a project{hint}")
-            elif (one := self._value(PROJECT[key], value, f"{where}: {key}")) is not None:
-                found[key.replace("-", "_")] = one
+        found = self._keys(table, PROJECT, "a project", "project", name)
         for one, other in (("latest", "all_versions"), ("only_binary", "no_binary")):
             if found.get(one) and found.get(other):
                 keys = " and ".join(key.replace("_", "-") for key in (one, other))
                 where = self._where("project", name)
                 self.problems.append(f"{where}: {keys} exclude each other")
         return ProjectRules(**found)
+
+    def _keys(
+        self, table: dict[str, Any], kinds: Mapping[str, Kind], what: str, *path: str
+    ) -> dict[str, Any]:
+        """The values of a table by their names as Python has them; ``path`` leads to the table."""
+        found: dict[str, Any] = {}
+        for key, value in table.items():
+            where = self._where(*path, key)
+            if key not in kinds:
+                hint = nearest(key.replace("_", "-"), kinds)
+                if kinds is PROJECT and isinstance(value, dict):
+                    hint = f'; a name with dots has to be quoted: [project."{path[-1]}.{key}"]'
+                self.problems.append(f"{where}: unknown key {excerpt(key)} of {what}{hint}")
+            elif (one := self._value(kinds[key], value, f"{where}: {key}")) is not None:
+                found[key.replace("-", "_")] = one
+        return found

@@ -8,24 +8,31 @@ from __future__ import annotations
 
 import math
 import re
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime, timedelta
+from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import urlsplit
 
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
 
-from aiomirror.config.times import duration
+from aiomirror.config.times import before, duration, moment
 from aiomirror.requirements.parse import is_file_argument, read_requirement
 from aiomirror.requirements.values import LineError, brief, excerpt
+from aiomirror.targets.matrix import CURRENT
+from aiomirror.targets.platforms import parse_platform
+from aiomirror.targets.pythons import parse_python
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from aiomirror.requirements import NotMirrored, Wanted
 
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MAX_DIGITS = 30
 """Of a number; what has more is a slip, and would become infinite at some point."""
 _BYTES = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "ki": 2**10, "mi": 2**20, "gi": 2**30}
+_HOST = re.compile(r"(?:\[[0-9a-f:.]+\]|[\w.-]+)(?::[0-9]{1,5})?", re.IGNORECASE)
+_LABEL = re.compile(r"[a-z0-9._-]{1,80}", re.IGNORECASE | re.ASCII)
 _TRUTH = {
     **dict.fromkeys(("1", "true", "yes", "on"), True),
     **dict.fromkeys(("0", "false", "no", "off"), False),
@@ -181,6 +188,56 @@ def checked_url(text: str) -> str:
     return text
 
 
+def _proxy(text: str) -> str:
+    """The address of a proxy, http where no scheme is written; "" is none.  ValueError without its text."""
+    if not text:
+        return ""
+    address = text if "://" in text else f"http://{text}"
+    try:
+        parts = urlsplit(address)
+        _ = parts.port
+    except ValueError:  # as above
+        raise ValueError("the proxy cannot be read; a password in it has to be percent-encoded") from None
+    if parts.scheme not in {"http", "https"} or not parts.hostname:
+        raise ValueError("the proxy must be an http or https URL, such as http://proxy.example:3128")
+    return address
+
+
+def _host(text: str) -> str:
+    if not _HOST.fullmatch(text):
+        raise ValueError("neither HOST nor HOST:PORT")  # without its text, which may be a URL with a password
+    return text
+
+
+def _when(text: str) -> datetime | timedelta | Literal[False]:
+    """A point in time, how long ago it is, or False for never."""
+    if text.lower() in _TRUTH and not truth(text):
+        return False
+    when = moment(text)
+    before(when, EPOCH)  # no clock is earlier: what can be counted back from here can be from any "now"
+    return when
+
+
+def _python(text: str) -> str:
+    """The spelling, once it proves to be one."""
+    if text.strip().lower() != CURRENT:
+        parse_python(brief(text))
+    return text
+
+
+def _platform(text: str) -> str:
+    """The same of a platform."""
+    if text.strip().lower() != CURRENT:
+        parse_platform(brief(text))
+    return text
+
+
+def _label(text: str) -> str:
+    if not _LABEL.fullmatch(text):
+        raise ValueError(text)
+    return text
+
+
 def _path(text: str) -> str:
     if not text or "\0" in text:
         raise ValueError("a path is missing")
@@ -225,6 +282,8 @@ SECONDS = Kind("seconds, 0.001 or more", _seconds, (int, float))
 BYTES = Kind("a number of bytes, as 500000, 500k, 1.5GB or 20MiB", byte_count, (int, str))
 WAIT = Kind("seconds, a duration such as 90m, or true", _wait, (int, float, str, bool))
 URL = Kind("the URL of an index", checked_url, explains=True)
+PROXY = Kind("the URL of a proxy", _proxy, explains=True)
+HOSTS = Kind("hosts, each HOST or HOST:PORT", _host, many=True, explains=True)
 PATH = Kind("a path (~ is the shell's)", _path, is_path=_is_local)
 FOLDER = Kind("a path (~ is the shell's)", _folder, is_path=_is_local)
 PATHS = Kind("paths (~ is the shell's)", _path, many=True, is_path=_is_local)
@@ -233,4 +292,14 @@ NAMES = Kind("names of projects, or :all:", str, many=True)
 REQUIREMENTS = Kind("requirements", _requirement, many=True, explains=True, is_path=_is_local_file)
 SPECIFIER = Kind("a version specifier, as >=4,<6", _specifier)
 GRACE = Kind("a duration, as 7d, 12h, 2 weeks or P7D", _grace)
+WHEN = Kind(
+    "a point in time, as 2026-03-31, 2026-03-31T12:00:00Z or 7d (ago), or false",
+    _when,
+    (str, date, datetime, bool),
+)
+PYTHON = Kind('a Python in quotes, as "3.12", "cp313t" or "current"', _python, explains=True)
+PYTHONS = replace(PYTHON, many=True)
+PLATFORM = Kind('a platform, as "linux", "win_amd64" or "current"', _platform, explains=True)
+PLATFORMS = replace(PLATFORM, many=True)
+LABEL = Kind("a name of letters, digits, dots, dashes and underscores", _label)
 LIMIT = Kind("a number of files, or 0% to 100% of them", _limit, (int, str))

@@ -19,11 +19,16 @@ if TYPE_CHECKING:
     from aiomirror.requirements.values import FormatRule
 
 
+TOKEN = f"{PREFIX}TOKEN"
+"""The variable, alone or with a host behind it, that is for the HTTP client: tokens are in no file."""
+
+
 @dataclass(frozen=True, slots=True)
 class Given:
     """A value, and where it was said: "--jobs", "AIOMIRROR_JOBS" or "aiomirror.toml:3"."""
 
-    value: Any
+    value: Any = field(repr=False)
+    """Not for everybody: an address may have a password in it."""
     origin: str
 
 
@@ -73,6 +78,8 @@ def of_environment(env: Mapping[str, str], problems: list[str], warnings: list[s
         if not name.startswith(PREFIX) or not env[name].strip():
             continue
         setting = known.get(name)
+        if name == TOKEN or name.startswith(f"{TOKEN}_"):
+            continue
         if setting is None:
             hint = nearest(name, known, len(PREFIX))
             warnings.append(f"{name} in the environment means nothing here{hint}")

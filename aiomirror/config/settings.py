@@ -16,16 +16,24 @@ from aiomirror.config.kinds import (
     FLAG,
     FOLDER,
     GRACE,
+    HOSTS,
+    LABEL,
     LIMIT,
     NAMES,
     PATH,
     PATHS,
+    PLATFORM,
+    PLATFORMS,
+    PROXY,
+    PYTHON,
+    PYTHONS,
     REQUIREMENTS,
     SECONDS,
     SPECIFIER,
     TIMES,
     URL,
     WAIT,
+    WHEN,
     WORDS,
     Kind,
 )
@@ -40,6 +48,8 @@ JOBS = range(1, 65)
 """Simultaneous transfers; more than 64 is a load, not a mirror."""
 WITHDRAWAL = kinds.choice(*Withdrawal)
 WITHDRAWAL_SHOWN = f"{{{','.join(Withdrawal)}}}"
+ALL_MATCHING = "all-matching"
+CLOSURES = ("newest", ALL_MATCHING)
 DEFAULTS = Config(index_url="", dest=Path("simple"))
 
 
@@ -118,7 +128,53 @@ SETTINGS = {
             "DIR",
             ("-d", "--dest", "--local-folder"),
         ),
-        Setting("no-deps", FLAG, "dependencies are not mirrored; accepted, and what happens"),
+        Setting("no-deps", FLAG, "mirror what is named and nothing that it requires"),
+        Setting(
+            "max-depth",
+            kinds.whole(0),
+            "follow dependencies N levels deep (default: to the end; 0: as --no-deps)",
+            "N",
+        ),
+        Setting(
+            "closure",
+            kinds.choice(*CLOSURES),
+            "of each dependency the newest version that fits, or every one that is admitted"
+            f" (default: {CLOSURES[0]})",
+            f"{{{','.join(CLOSURES)}}}",
+        ),
+        Setting("overrides", REQUIREMENTS, spelt=("overrides",)),
+        Setting(
+            "override-files",
+            PATHS,
+            "a file of requirements that count in place of all others of their projects; repeatable",
+            "FILE",
+            ("--override",),
+        ),
+        Setting("lock-output", PATH, "write a lock file (pylock.toml) of what was resolved", "FILE"),
+        Setting(
+            "python-versions",
+            PYTHONS,
+            "mirror what fits this Python (3.12, cp313t, pypy3.10, current); repeatable",
+            "VERSION",
+            ("--python-version",),
+        ),
+        Setting(
+            "platforms",
+            PLATFORMS,
+            "mirror what fits this platform (linux, macos, windows, a wheel's tag, current); repeatable",
+            "PLATFORM",
+            ("--platform",),
+        ),
+        Setting("best-wheel", FLAG, "for each target only the wheel that an installer would choose"),
+        Setting("with-sdists", FLAG, "source archives, too, where a wheel fits every target"),
+        Setting(
+            "exclude-newer",
+            WHEN,
+            "leave out what was uploaded later (2026-03-31, 2026-03-31T12:00:00Z, or 7d for an age; false:"
+            " nothing)",
+            "WHEN",
+            ("--exclude-newer", "--uploaded-prior-to"),
+        ),
         Setting("all-versions", FLAG, "every version that matches"),
         Setting("latest", kinds.whole(1), "the newest N versions that match (default: 1)", "N"),
         Setting(
@@ -180,6 +236,17 @@ SETTINGS = {
             f"further attempts after a passing fault (default: {DEFAULTS.retries})",
             "N",
         ),
+        Setting("proxy", PROXY, "through this proxy (default: as the environment says)", "URL"),
+        Setting("cert", PATH, "believe these authorities (PEM) in place of the system's", "FILE"),
+        Setting("client-cert", PATH, "show the index this certificate, its key in the file (PEM)", "FILE"),
+        Setting(
+            "trusted-hosts",
+            HOSTS,
+            "do not look at the certificates of HOST or HOST:PORT; repeatable",
+            "HOST",
+            ("--trusted-host",),
+        ),
+        Setting("keyring", FLAG, "ask the keyring for the index's credentials, if none are known"),
         Setting(
             "keep-going",
             FLAG,
@@ -253,12 +320,16 @@ SETTINGS = {
 }
 """By key."""
 
+_AS_FOR_ALL = ("latest", "all-versions", "pre", "max-file-size", "exclude-newer")
 PROJECT = {
-    **{key: SETTINGS[key].kind for key in ("latest", "all-versions", "pre", "max-file-size")},
+    **{key: SETTINGS[key].kind for key in _AS_FOR_ALL},
     **dict.fromkeys(("only-binary", "no-binary", "exclude"), FLAG),
     "versions": SPECIFIER,
 }
 """The keys of a ``[project.NAME]`` table, and the kind of each."""
+
+TARGET = {"python": PYTHON, "platform": PLATFORM, "name": LABEL}
+"""The same of a ``[[target]]`` table."""
 
 
 def key_of(spelling: str) -> str | None:

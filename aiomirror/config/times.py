@@ -88,6 +88,14 @@ def point_in_time(text: str, now: datetime) -> datetime:
     return before(moment(text), now)
 
 
+def cutoff(when: datetime | timedelta, now: datetime) -> datetime:
+    """As :func:`before`, an age counted back from the last full hour.
+
+    So two runs of the same hour ask for the same, and the second one finds nothing changed.
+    """
+    return before(when, now.replace(minute=0, second=0, microsecond=0))
+
+
 def before(when: datetime | timedelta, now: datetime) -> datetime:
     """The point in time that ``when`` is; ValueError for an age that reaches before the first year."""
     if isinstance(when, datetime):

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, field, fields, replace
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, Literal
 
 from aiomirror.plan import FetchPolicy
 from aiomirror.pruning import PrunePolicy, Withdrawn
@@ -11,6 +12,7 @@ from aiomirror.selection import Policy
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from datetime import timedelta
     from pathlib import Path
 
     from packaging.specifiers import SpecifierSet
@@ -34,6 +36,8 @@ class ProjectRules:
     no_binary: bool | None = None
     max_file_size: int | None = None
     """In bytes."""
+    exclude_newer: datetime | timedelta | Literal[False] | None = None
+    """False: no cut-off.  An age is a point in time once :func:`aiomirror.config.build` has seen it."""
     versions: SpecifierSet | None = None
     """A constraint beside those that were given otherwise."""
     exclude: bool = False
@@ -47,7 +51,13 @@ class ProjectRules:
             latest=self._latest(run.latest),
             formats=self._formats(run.formats, project),
             max_file_size=run.max_file_size if self.max_file_size is None else self.max_file_size,
+            exclude_newer=self._cutoff(run.exclude_newer),
         )
+
+    def _cutoff(self, run: datetime | None) -> datetime | None:
+        if self.exclude_newer is None:
+            return run
+        return self.exclude_newer if isinstance(self.exclude_newer, datetime) else None
 
     def _latest(self, run: int | None) -> int | None:
         if self.all_versions:
@@ -69,15 +79,56 @@ class ProjectRules:
 
 
 @dataclass(frozen=True, slots=True)
+class Following:
+    """How far what is named draws in what it requires."""
+
+    enabled: bool = True
+    max_depth: int | None = None
+    """What is named is at depth 0; what is deeper is not followed.  None: no bound."""
+    all_matching: bool = False
+    """Every version that a requirement admits, with what each requires, and not one for each target."""
+    build: bool = False
+    """Also what the source archives need to be built."""
+
+
+@dataclass(frozen=True, slots=True)
+class Connection:
+    """On what terms hosts are talked to, by the names that the HTTP client has for it."""
+
+    proxy: str | None = field(default=None, repr=False)
+    """What everything goes through; "": nothing does; None: as the environment says."""
+    cert: Path | None = None
+    """Authorities in PEM form, to be believed in place of the system's."""
+    client_cert: Path | None = None
+    """A certificate and its key in PEM form."""
+    trusted_hosts: tuple[str, ...] = ()
+    """``host`` or ``host:port``: certificates are not looked at there."""
+    tokens: Mapping[str, str] = field(default_factory=dict, repr=False)
+    """Bearer tokens by origin or host."""
+    keyring: bool = False
+
+    def fields(self) -> dict[str, Any]:
+        """Name → value, to be handed on as keyword arguments."""
+        return {one.name: getattr(self, one.name) for one in fields(self)}
+
+
+FOLLOWED, PLAIN = Following(), Connection()
+
+
+@dataclass(frozen=True, slots=True)
 class Config:
     """One run's settings."""
 
-    index_url: str
+    index_url: str = field(repr=False)
     dest: Path
     policy: Policy = Policy()
     fetch: FetchPolicy = FetchPolicy()
     pruning: PrunePolicy = NO_PRUNING
     withdrawn: Withdrawn = AS_USUAL
+    following: Following = FOLLOWED
+    connection: Connection = PLAIN
+    lock_output: str | None = None
+    """Where a lock file of what was resolved goes."""
     jobs: int = 32
     per_host: int = 64
     """Simultaneous connections to one host."""

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, Self
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
+
+    from aiomirror.config import Config
 
 MIB = 2**20
 
@@ -46,6 +48,20 @@ class HttpSettings:
     """Bearer tokens by origin (``https://index.example``) or host."""
     keyring: bool = False
     """Whether the keyring is asked when the index wants credentials and none are known."""
+
+    @classmethod
+    def of(cls, config: Config) -> Self:
+        """What a run is told of it."""
+        return cls(
+            connections=config.jobs,
+            per_host=config.per_host,
+            rate=config.limit_rate,
+            timeout=config.timeout,
+            min_rate=config.min_rate,
+            retries=config.retries,
+            index_url=config.index_url,
+            **config.connection.fields(),
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -168,6 +168,8 @@ class Parsed:
     options: FileOptions = field(default_factory=FileOptions)
     warnings: tuple[str, ...] = ()
     """A line each, with file and line number where there is one."""
+    overrides: tuple[Wanted, ...] = ()
+    """What counts in place of whatever anything else requires of these projects."""
 
 
 def project_name(text: str) -> NormalizedName:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from aiomirror.resolution.dependencies import of_wanted
 from aiomirror.resolution.library import Library
 from aiomirror.resolution.matching import matches
+from aiomirror.resolution.raising import raised
 from aiomirror.resolution.scout import Scout
 from aiomirror.resolution.solution import Solution
 from aiomirror.resolution.solver import Effort, solve
@@ -15,7 +16,7 @@ from aiomirror.resolution.view import Demanded, Trace, View
 from aiomirror.resolution.walk import Walk
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     from packaging.utils import NormalizedName
 
@@ -51,8 +52,21 @@ class Resolution:
             tuple(map(of_wanted, constraints)),
             tuple(map(of_wanted, overrides)),
         )
+        self._demanded = demanded
         self._library = Library(rules)
         self._attempts = [_Attempt(View(target, self._library, demanded)) for target in targets]
+
+    def without(self, left: Mapping[str, Collection[NormalizedName]]) -> Resolution:
+        """The same over all that was read, without the roots on these projects; by name of the target."""
+        other = object.__new__(Resolution)
+        other._demanded, other._library = self._demanded, self._library
+        other._attempts = [
+            _Attempt(View(one.view.target, self._library, self._demanded.without(left[name])))
+            if (name := one.view.target.name) in left
+            else one
+            for one in self._attempts
+        ]
+        return other
 
     def page(self, project: NormalizedName, page: ProjectPage | None, why: str = NO_PROJECT) -> None:
         """Hand in a project page; None: it cannot be had, and why not."""
@@ -140,8 +154,10 @@ class _Attempt:
             return solve(view, self.scout, roots, self._effort)
         walk = Walk(view, self.scout)
         solution = walk.solve()
-        if solution is not None or walk.lacking:
-            return solution
+        if walk.lacking:
+            return None
+        if solution is not None:
+            return raised(view, self.scout, walk, solution)
         if hopeless := self._hopeless():
             return hopeless
         if len(walk.core) < len(roots):

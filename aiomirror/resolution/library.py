@@ -12,6 +12,8 @@ from aiomirror.resolution.releases import Releases, read_releases
 from aiomirror.resolution.values import MetadataNeed, Needs, Refusal
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from packaging.utils import NormalizedName
 
     from aiomirror.resolution.releases import Release
@@ -34,12 +36,34 @@ UNKNOWN = Facts((), CoreMetadata((), frozenset(), None, static=False))
 """Of a source archive whose dependencies only a build can tell."""
 
 
+class Unfolding:
+    """The releases of an iterator, taken from it when first asked for and kept for the next to ask."""
+
+    def __init__(self, source: Iterator[Release]) -> None:
+        self._source = source
+        self._known: list[Release] = []
+
+    def __iter__(self) -> Iterator[Release]:
+        known = self._known
+        at = 0
+        while True:
+            if at == len(known):
+                release = next(self._source, None)
+                if release is None:
+                    return
+                known.append(release)
+            yield known[at]
+            at += 1
+
+
 class Library:
     """Pages, metadata and needs.  What is asked for here and not there becomes a need."""
 
     def __init__(self, rules: Rules) -> None:
         self.rules = rules
         self.refused: dict[Key, Refusal] = {}
+        self.admitted: dict[tuple[NormalizedName, frozenset[Dependency]], Unfolding] = {}
+        """What requirements on one project admit together, in the order of :class:`Releases`."""
         self._pages: dict[NormalizedName, Releases] = {}
         self._facts: dict[Key, Facts | None] = {}
         self._missing: dict[Key, ProjectFile | None] = {}

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from aiomirror.resolution.library import Unfolding
+
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
 
@@ -33,6 +35,18 @@ def matches(view: View, project: NormalizedName, demands: Collection[Dependency]
                 yield offer
 
 
+def match(view: View, release: Release, demands: Collection[Dependency]) -> Offer | None:
+    """What is offered of one version, if it is among the matches of its project."""
+    bounds = (*demands, *view.constraints(release.project))
+    if not all(one.admits(release) for one in bounds):
+        return None
+    offer = view.offer(release)
+    if offer is None or release.prerelease:  # whether it is a match depends on what else there is
+        found = matches(view, release.project, demands)
+        return next((one for one in found if one.release is release), None)
+    return None if release in view.impossible else offer
+
+
 def _matches(
     view: View, project: NormalizedName, bounds: Collection[Dependency], *, yanked: bool
 ) -> Iterator[Offer]:
@@ -51,7 +65,19 @@ def _matches(
 
 
 def admitted(view: View, project: NormalizedName, bounds: Collection[Dependency]) -> Iterator[Release]:
-    """The versions that all specifiers admit, whatever there is of them for the target."""
+    """The versions that all specifiers admit, whatever there is of them for the target.
+
+    No target has a say in it, so what one has found out serves all; the same is asked thousands of times.
+    """
+    known = view.library.admitted
+    key = (project, frozenset(bounds))
+    releases = known.get(key)
+    if releases is None:
+        releases = known[key] = Unfolding(_admitted(view, project, bounds))
+    return iter(releases)
+
+
+def _admitted(view: View, project: NormalizedName, bounds: Collection[Dependency]) -> Iterator[Release]:
     for release in view.releases(project).newest_first:
         if bounds:
             if all(one.admits(release) for one in bounds):

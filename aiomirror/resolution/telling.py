@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from aiomirror.resolution.matching import admitted, matches
@@ -31,15 +32,16 @@ def conflict(view: View, solution: Solution) -> Conflict:
     for dependency, parent in solution.causes:
         groups.setdefault(dependency.project, []).append((dependency, parent))
     why = "; ".join(_sentence(view, project, causes) for project, causes in groups.items())
-    return Conflict((view.target.name,), tuple(groups), why)
+    alone = all(parent is None and _is_alone(view, one) for one, parent in solution.causes)
+    return Conflict((view.target.name,), tuple(groups), why, alone)
 
 
 def together(conflicts: Iterable[Conflict]) -> tuple[Conflict, ...]:
     """The same told of several targets is told once."""
-    targets: dict[tuple[tuple[NormalizedName, ...], str], list[str]] = {}
+    targets: dict[Conflict, list[str]] = {}
     for one in conflicts:
-        targets.setdefault((one.projects, one.why), []).extend(one.targets)
-    return tuple(Conflict(tuple(names), projects, why) for (projects, why), names in targets.items())
+        targets.setdefault(replace(one, targets=()), []).extend(one.targets)
+    return tuple(replace(one, targets=tuple(names)) for one, names in targets.items())
 
 
 def dead_end(view: View, dependency: Dependency, parent: Release | None) -> str:
@@ -48,7 +50,7 @@ def dead_end(view: View, dependency: Dependency, parent: Release | None) -> str:
 
 
 def _sentence(view: View, project: NormalizedName, causes: Sequence[Cause]) -> str:
-    alone = [cause for cause in causes if next(matches(view, project, [cause[0]]), None) is None]
+    alone = [cause for cause in causes if _is_hopeless(view, cause[0])]
     if alone:
         return dead_end(view, *alone[0])
     if len(causes) == 1:
@@ -58,6 +60,18 @@ def _sentence(view: View, project: NormalizedName, causes: Sequence[Cause]) -> s
     if len(causes) > MAX_TOLD:
         told.append(f"{len(causes) - MAX_TOLD} more")
     return f"no version of {project} satisfies {' and '.join(told)}"
+
+
+def _is_hopeless(view: View, dependency: Dependency) -> bool:
+    return next(matches(view, dependency.project, [dependency]), None) is None
+
+
+def _is_alone(view: View, root: Dependency) -> bool:
+    """Whether it is without hope whatever else is asked for."""
+    bounds = (root, *view.constraints(root.project))
+    return _is_hopeless(view, root) and not any(
+        release in view.impossible for release in admitted(view, root.project, bounds)
+    )
 
 
 def _newest(view: View, dependency: Dependency) -> str:

@@ -108,7 +108,7 @@ def union_of_all(library: Library, walked: Iterable[tuple[View, Scout]]) -> Clos
         for dependency, parent in scout.dead_ends.items():
             told = dead_end(view, dependency, parent)
             if parent is None:
-                union.conflicts.append(Conflict((view.target.name,), (dependency.project,), told))
+                union.conflicts.append(Conflict((view.target.name,), (dependency.project,), told, alone=True))
             else:  # the dependencies of some old version, most likely
                 union.warnings[told] = None
     return union.closure(library)

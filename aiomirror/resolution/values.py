@@ -93,6 +93,8 @@ class Conflict:
     projects: tuple[NormalizedName, ...]
     """Whose requirements these are."""
     why: str
+    alone: bool = False
+    """Whether each of them is a root that nothing satisfies by itself, whatever else is asked for."""
 
     def __str__(self) -> str:
         return f"{', '.join(self.targets)}: {self.why}"

@@ -17,7 +17,7 @@ from packaging.tags import parse_tag
 from aiomirror.resolution.library import UNKNOWN
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Collection, Iterator, Sequence
 
     from packaging.utils import NormalizedName
 
@@ -58,6 +58,10 @@ class Demanded:
     roots: tuple[Dependency, ...]
     constraints: tuple[Dependency, ...] = ()
     overrides: tuple[Dependency, ...] = ()
+
+    def without(self, projects: Collection[NormalizedName]) -> Demanded:
+        """The same without the roots on these projects."""
+        return replace(self, roots=tuple(one for one in self.roots if one.project not in projects))
 
 
 @dataclass(slots=True)

@@ -12,11 +12,11 @@ from collections import defaultdict, deque
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from aiomirror.resolution.matching import matches
+from aiomirror.resolution.matching import match, matches
 from aiomirror.resolution.solution import prove
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping
 
     from packaging.utils import NormalizedName
 
@@ -60,9 +60,18 @@ class _Node:
 
 
 class Walk:
-    """One attempt for one target, from the start; ``scout`` looks behind the versions that are chosen."""
+    """One attempt for one target, from the start; ``scout`` looks behind the versions that are chosen.
 
-    def __init__(self, view: View, scout: Scout) -> None:
+    ``held`` are versions that come before newer ones, where they will do; with them the walk is over as soon as
+    a choice would have to be taken back.
+    """
+
+    def __init__(
+        self,
+        view: View,
+        scout: Scout,
+        held: Mapping[NormalizedName, Release] | None = None,
+    ) -> None:
         self.lacking = False
         """Whether something was missing on the way, which has become a need."""
         self.core: tuple[Dependency, ...] = ()
@@ -71,6 +80,7 @@ class Walk:
         self._scout = scout
         self._nodes: dict[NormalizedName, _Node] = {}
         self._queue: dict[NormalizedName, None] = {}
+        self._held = held
         self._bans: defaultdict[NormalizedName, set[Release]] = defaultdict(set)
         self._count = 0
 
@@ -81,9 +91,7 @@ class Walk:
         )  # pins first, for they cannot give way
         self._demand(None, {}, _by_project(roots))
         try:
-            self._settle()
-            while self._drop_unreached():
-                self._settle()
+            self._settle_reached()
         except _LostError as error:
             self.core = self._roots_of(error.projects)
             return None
@@ -94,6 +102,30 @@ class Walk:
             {name: node.offer for name, node in self._nodes.items() if node.offer},
             self._view.roots,
         )
+
+    def newer(self, project: NormalizedName) -> Iterator[Release]:
+        """After a solution: better versions that would leave each other project one, the best first.
+
+        What was ruled out on the way is not any more.
+        """
+        self._bans.clear()
+        node = self._nodes[project]
+        demands = dict.fromkeys(one for group in node.demands.values() for one in group)
+        extras = sorted({extra for one in demands for extra in one.extras})
+        for offer in matches(self._view, project, demands):
+            if offer is node.offer:
+                return
+            if offer.facts is None:
+                self.lacking = True
+                self._scout.ask(offer)
+                return
+            if self._obstacle(project, offer.release, self._requires(offer, extras)) is None:
+                yield offer.release
+
+    def _settle_reached(self) -> None:
+        self._settle()
+        while self._drop_unreached():
+            self._settle()
 
     def _settle(self) -> None:
         """Look at each project whose requirements have changed, until there is none."""
@@ -142,12 +174,12 @@ class Walk:
     ) -> Iterator[Offer]:
         banned = self._bans.get(project, ())
         found = (offer for offer in matches(self._view, project, demands) if offer.release not in banned)
+        kept = self._held.get(project) if self._held else None
         if node.turns > EAGER_TURNS and node.offer is not None:
-            offers = list(found)
-            yield from (offer for offer in offers if offer.release is node.offer.release)
-            yield from offers
-        else:
-            yield from found
+            kept = node.offer.release
+        if kept is not None and (offer := match(self._view, kept, demands)) and kept not in banned:
+            yield offer
+        yield from found
 
     def _choose(self, node: _Node, offer: Offer) -> None:
         if node.offer is not offer:
@@ -208,6 +240,8 @@ class Walk:
     def _give_way(self, project: NormalizedName, blocked: Iterable[NormalizedName]) -> None:
         """Rule out the latest of the choices that leave a project without a version, and look again."""
         involved = dict.fromkeys((project, *blocked))
+        if self._held is not None:
+            raise _LostError(involved)
         sources = {
             source: self._nodes[source]
             for name in involved

@@ -5,8 +5,19 @@ Losing it costs time, never correctness: a file without a record is hashed again
 settled is looked at whole.  So what is no database of ours, or a damaged one, is moved aside and begun anew.
 """
 
+from aiomirror.state.closures import ClosureRecord, Closures, PageMark
 from aiomirror.state.database import APPLICATION_ID
-from aiomirror.state.desired import Desired, Run
+from aiomirror.state.desired import Desired, Run, Trouble
 from aiomirror.state.memory import Root, State
 
-__all__ = ["APPLICATION_ID", "Desired", "Root", "Run", "State"]
+__all__ = [
+    "APPLICATION_ID",
+    "ClosureRecord",
+    "Closures",
+    "Desired",
+    "PageMark",
+    "Root",
+    "Run",
+    "State",
+    "Trouble",
+]

@@ -75,10 +75,43 @@ _MIGRATIONS = (
         counts    TEXT NOT NULL     -- JSON object, as the totals of its report
     );
     """,
+    """
+    CREATE TABLE reasons (
+        project  TEXT PRIMARY KEY,
+        left_out BLOB NOT NULL     -- zlib of a JSON object, reason to file names
+    ) WITHOUT ROWID;
+    CREATE TABLE problems (
+        verb     TEXT NOT NULL,    -- of the last run of each verb
+        project  TEXT NOT NULL,    -- empty where it is about none
+        filename TEXT NOT NULL,    -- likewise
+        message  TEXT NOT NULL,
+        seen     INTEGER NOT NULL  -- seconds since 1970
+    );
+    """,
+    """
+    CREATE TABLE closures (
+        id      INTEGER PRIMARY KEY,
+        demand  TEXT NOT NULL UNIQUE,  -- digest of what the closure follows from
+        pages   BLOB NOT NULL,         -- zlib of a JSON object, project to digest, validators and serial
+        root    TEXT,                  -- entity tag of the root index that had these serials
+        content BLOB NOT NULL          -- zlib of a JSON object, the closure itself
+    );
+    """,
 )
 """The schema's versions, each from the one before; how many there are is PRAGMA user_version."""
 
-_TABLES = {"files", "settled", "roots", "visits", "asked", "tombstones", "runs"}
+_TABLES = {
+    "files",
+    "settled",
+    "roots",
+    "visits",
+    "asked",
+    "tombstones",
+    "runs",
+    "reasons",
+    "problems",
+    "closures",
+}
 
 _PAGE_SIZE = 2048
 """Bytes: most tables have a few short rows, and the smallest mirror should not be mostly state."""

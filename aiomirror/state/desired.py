@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from aiomirror.plan import Visited
 from aiomirror.pruning import WHOLE, Tombstone
+from aiomirror.state.reasons import packed, unpacked
 
 if TYPE_CHECKING:
     import sqlite3
@@ -22,7 +23,22 @@ if TYPE_CHECKING:
 
 RUNS = 100
 """How many runs are kept."""
+PROBLEMS = 1000
+"""How many problems of a run are kept; where an upstream is down, each project has one."""
 _PAGES = ("index.html", "index.v1_json")
+
+
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """What failed in the last run of its kind, in one line; ``project`` and ``filename`` are "" for none.
+
+    ``seen``: when that run began, in seconds since 1970.
+    """
+
+    project: str
+    filename: str
+    message: str
+    seen: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +55,8 @@ class Run:
     exit_code: int | None = None
     complete: bool = False
     counts: Mapping[str, int] = field(default_factory=dict)
+    troubles: tuple[Trouble, ...] = field(default=(), compare=False)
+    """Of the last run of each verb; not read back with it."""
 
 
 class Desired:
@@ -64,6 +82,19 @@ class Desired:
         """Keep visits, as a part of somebody's transaction."""
         rows = [(name, one.seen, one.listed, json.dumps(one.wanted_by)) for name, one in visited.items()]
         connection.executemany("REPLACE INTO visits VALUES (?, ?, ?, ?)", rows)
+        reasons = [(name, packed(one.left_out)) for name, one in visited.items()]
+        # Most visits find new files and the same reasons for the old ones, many the same altogether.
+        connection.executemany(
+            "INSERT INTO reasons VALUES (?, ?) ON CONFLICT (project) DO UPDATE "
+            "SET left_out = excluded.left_out WHERE left_out != excluded.left_out",
+            reasons,
+        )
+
+    def left_out(self, project: NormalizedName) -> dict[str, str] | None:
+        """File name → why the last visit that was obeyed left it out; None where none has said."""
+        with self._using() as connection:
+            row = connection.execute("SELECT left_out FROM reasons WHERE project = ?", (project,)).fetchone()
+        return None if row is None else unpacked(row[0])
 
     def asked(self) -> set[tuple[str, str, str]]:
         """The requirements of the last complete run: project, text, origin."""
@@ -112,7 +143,7 @@ class Desired:
                     f"DELETE FROM {table} WHERE project = ? AND filename = ?",  # noqa: S608 (constants)
                     names,
                 )
-            for table in ("files", "settled", "visits", "tombstones"):
+            for table in ("files", "settled", "visits", "tombstones", "reasons"):
                 connection.executemany(f"DELETE FROM {table} WHERE project = ?", whole)  # noqa: S608 (as above)
 
     def unsettle(self, project: NormalizedName, pages: Iterable[str]) -> None:
@@ -132,7 +163,26 @@ class Desired:
             ).fetchone()[0]
         return count
 
+    def projects(self) -> set[NormalizedName]:
+        """Every project of which anything is known, be it only that it was asked for in vain.
+
+        But for those that only files are known of: they have folders, and finding them here takes much longer.
+        """
+        tables = ("settled", "visits", "asked", "tombstones", "problems")
+        query = " UNION ".join(f"SELECT project FROM {table}" for table in tables)  # noqa: S608 (constants)
+        with self._using() as connection:
+            return {name for (name,) in connection.execute(query) if name}
+
     # -- runs
+
+    def troubles(self, project: NormalizedName) -> list[Trouble]:
+        """What failed of a project in the last run of each verb."""
+        with self._using() as connection:
+            rows = connection.execute(
+                "SELECT project, filename, message, seen FROM problems WHERE project = ? ORDER BY rowid",
+                (project,),
+            ).fetchall()
+        return [Trouble(*row) for row in rows]
 
     def runs(self) -> list[Run]:
         """The last runs, the newest first."""
@@ -162,4 +212,12 @@ class Desired:
         with self._changing() as connection:
             connection.execute(
                 "UPDATE runs SET seconds = ?, exit_code = ?, complete = ?, counts = ? WHERE number = ?", row
+            )
+            connection.execute("DELETE FROM problems WHERE verb = ?", (run.verb,))
+            connection.executemany(
+                "INSERT INTO problems VALUES (?, ?, ?, ?, ?)",
+                [
+                    (run.verb, one.project, one.filename, one.message, run.started)
+                    for one in run.troubles[:PROBLEMS]
+                ],
             )

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Self
 
 from aiomirror.errors import DestinationError
 from aiomirror.plan import FileRecord, FileStat, Remembered, Settled
+from aiomirror.state.closures import Closures
 from aiomirror.state.database import connect, transaction, translated
 from aiomirror.state.desired import Desired
 
@@ -53,6 +54,8 @@ class State:
         self._lock = threading.Lock()
         self.desired = Desired(self._using, self._changing)
         """What was asked for, what nothing asks for any more, and the runs that found it out."""
+        self.closures = Closures(self._using, self._changing)
+        """What was chosen when dependencies were followed."""
 
     @classmethod
     def open(cls, path: Path, *, writable: bool = True) -> Self:

@@ -45,10 +45,7 @@ class Repairs:
     ) -> AsyncIterator[Repairs]:
         """With a client of their own, whose requests are in the report."""
         teller.report.index = masked(config.index_url)
-        settings = HttpSettings(
-            connections=config.jobs, timeout=config.timeout, min_rate=config.min_rate, retries=config.retries
-        )
-        async with Client(settings) as client:
+        async with Client(HttpSettings.of(config)) as client:
             yield cls(config, client, store, state, teller)
             teller.report.requests = client.requests
 

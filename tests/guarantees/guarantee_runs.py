@@ -60,7 +60,7 @@ ANY_FAILURE = OneOf(*range(1, 256))
 def options(mirror: Mirror, *args: str) -> list[str]:
     """As ``Mirror.sync`` has them; later ones win."""
     where = ["-i", mirror.upstream.url, "-d", str(mirror.dest)]
-    return ["sync", *where, "--retries", "1", "--timeout", "5", *args]
+    return ["sync", *where, "--retries", "1", "--timeout", "5", "--no-deps", *args]
 
 
 def command(mirror: Mirror, *args: str) -> list[str]:

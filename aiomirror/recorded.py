@@ -1,0 +1,123 @@
+"""A closure that an earlier run found, taken again while nothing that it rests on has changed.
+
+A resolution follows from the requirements and from pages and metadata; metadata of a file never changes.  So
+while every page that was read for it is the same, it is, too, and one conditional request for each page, or
+one for the root index where that has serials, saves it all.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+from aiomirror.closure import Closed
+from aiomirror.errors import UnknownProjectError, UpstreamError
+from aiomirror.plan import Settled
+from aiomirror.resolution import Choice, Closure, Conflict
+from aiomirror.state import ClosureRecord, PageMark
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from packaging.utils import NormalizedName
+
+    from aiomirror.index import Index, PageRead
+    from aiomirror.lookout import Lookout
+    from aiomirror.requirements.values import Parsed, Wanted
+    from aiomirror.resolution import Rules
+    from aiomirror.targets import Target
+
+METHOD = 1
+"""To be raised when the same input would give another closure."""
+
+
+def demand_of(index_url: str, parsed: Parsed, rules: Rules, targets: Sequence[Target], more: str = "") -> str:
+    """A digest of all that a closure follows from, but for what upstream has."""
+    digest = hashlib.sha256(f"{METHOD} {index_url} {more}".encode())
+    formats = sorted(rules.formats.no_binary), sorted(rules.formats.only_binary)
+    cutoffs = rules.exclude_newer.everywhere, sorted(rules.exclude_newer.projects.items())
+    bounds = rules.max_file_size, rules.max_depth, rules.max_rounds
+    digest.update(f"{rules.prereleases} {rules.all_matching} {formats} {bounds} {cutoffs}".encode())
+    for target in targets:
+        tags = hashlib.sha256(" ".join(map(str, target.tags)).encode()).hexdigest()
+        digest.update(f"{target.name} {sorted(target.environment.items())} {tags}".encode())
+    for part in (parsed.wanted, parsed.constraints, parsed.overrides):
+        digest.update(b"\n")
+        for want in part:
+            digest.update(_text(want).encode())
+    return digest.hexdigest()
+
+
+def _text(want: Wanted) -> str:
+    hashes, files = sorted(want.hashes), sorted(want.files)
+    return (
+        f"{want.project} {want.specifier} {sorted(want.extras)} {want.marker} {hashes} {want.origin} {files}"
+    )
+
+
+def to_record(closed: Closed, avoided: Iterable[Conflict], root: str | None) -> ClosureRecord | None:
+    """What to remember of a closure; None of one that does not rest on complete answers."""
+    closure = closed.closure
+    withdrawn = any(read.page.status.marker == "quarantined" for read in closed.pages.values())
+    if withdrawn or closed.errors or closure.conflicts or closure.refused:
+        return None  # there is something to be said of it each time
+    pages = {project: _mark(read) for project, read in closed.pages.items()}
+    content = {
+        "chosen": [asdict(one) for choices in closure.chosen.values() for one in choices],
+        "avoided": [asdict(one) for one in avoided],
+        "warnings": closure.warnings,
+    }
+    return ClosureRecord(pages, root, content)
+
+
+def _mark(read: PageRead) -> PageMark:
+    return PageMark(read.digest, read.validators.etag, read.validators.last_modified, read.serial)
+
+
+def from_record(record: ClosureRecord) -> tuple[Closed, list[Conflict]]:
+    """The closure, and the conflicts that were got round."""
+    chosen: dict[NormalizedName, list[Choice]] = {}
+    for one in record.content["chosen"]:
+        chosen.setdefault(one["project"], []).append(Choice(**_tuples(one)))
+    closure = Closure(
+        {project: tuple(choices) for project, choices in chosen.items()},
+        warnings=tuple(record.content["warnings"]),
+    )
+    return Closed(closure, {}, {}, {}), [Conflict(**_tuples(one)) for one in record.content["avoided"]]
+
+
+def _tuples(values: dict[str, Any]) -> dict[str, Any]:
+    return {key: tuple(value) if isinstance(value, list) else value for key, value in values.items()}
+
+
+async def still_holds(record: ClosureRecord, index: Index, lookout: Lookout, jobs: int) -> bool:
+    """Whether every page that the closure rests on is as it was; asks for ``jobs`` of them at a time."""
+    same = [name for name, mark in record.pages.items() if lookout.is_current(name, mark.serial, record.root)]
+    index.note_unchanged({name: record.pages[name].digest for name in same})
+    todo = [name for name in record.pages if name not in set(same)]
+    changed = False
+
+    async def work() -> None:
+        nonlocal changed
+        while todo and not changed:
+            name = todo.pop()
+            try:
+                changed = not await _is_same(index, name, record.pages[name]) or changed
+            except (UpstreamError, UnknownProjectError):
+                changed = True  # and is told when it is asked for again
+
+    async with asyncio.TaskGroup() as group:
+        for _ in range(jobs):
+            group.create_task(work())
+    return not changed
+
+
+async def _is_same(index: Index, project: NormalizedName, mark: PageMark) -> bool:
+    read = await index.page(project, Settled("", mark.digest, mark.etag, mark.last_modified))
+    if read is not None:
+        index.keep({project: read})
+        return False
+    index.note_unchanged({project: mark.digest})
+    return True

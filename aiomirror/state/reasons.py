@@ -1,0 +1,34 @@
+"""Why files of a page are left out, kept small: a page may list ten thousand, for the same few reasons."""
+
+from __future__ import annotations
+
+import json
+import zlib
+from collections import defaultdict
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+MAX_NAMES = 20_000
+"""Files of one project whose reasons are kept; of more, a settled project still has the counts."""
+_LEVEL = 1
+"""Of zlib: 10,000 names take 6 ms and 70 kB; the best level halves the size, in five times the time."""
+
+
+def packed(reasons: Mapping[str, object]) -> bytes:
+    """File name → reason, as zlib of a JSON object: the reason's sentence → the sorted names.
+
+    A sentence, and not the number of a rule: numbers change from version to version.
+    """
+    groups: defaultdict[object, list[str]] = defaultdict(list)
+    for name in sorted(reasons)[:MAX_NAMES]:
+        groups[reasons[name]].append(name)
+    tree = {str(reason): names for reason, names in groups.items()}
+    return zlib.compress(json.dumps(tree, separators=(",", ":"), sort_keys=True).encode(), _LEVEL)
+
+
+def unpacked(content: bytes) -> dict[str, str]:
+    """File name → the sentence of its reason."""
+    groups: dict[str, list[str]] = json.loads(zlib.decompress(content))
+    return {name: reason for reason, names in groups.items() for name in names}
