@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 ROOT_CAP = 4 * 2**20
 """Bytes of a root index that are read for the sake of a better error message; a longer one is not read."""
+MAX_HINTS = 20
+"""Missing projects for which names are looked for that are like theirs; each takes a while."""
 GONE = {404, 410}
 NOT_MODIFIED = 304
 
@@ -67,6 +69,7 @@ class Index:
         self._unchanged: dict[NormalizedName, str] = {}
         self._names: tuple[NormalizedName, ...] = ()
         self._asked: asyncio.Event | None = None
+        self._hints = MAX_HINTS
 
     async def page(self, project: NormalizedName, since: Settled | None = None) -> PageRead | None:
         """The project's page; None when it is still the one that ``since`` was settled with.
@@ -130,6 +133,9 @@ class Index:
             finally:
                 self._asked.set()
         await self._asked.wait()
+        self._hints -= 1
+        if self._hints < 0:
+            return ()
         return tuple(difflib.get_close_matches(project, self._names, n=3, cutoff=0.75))
 
     async def _all_names(self) -> tuple[NormalizedName, ...]:

@@ -17,7 +17,6 @@ from urllib.request import url2pathname
 from aiomirror.errors import RequirementError, RequirementErrors
 from aiomirror.requirements.documents import document_kind
 from aiomirror.requirements.lines import Line, decode, logical_lines, variables
-from aiomirror.requirements.locks import read_lock
 from aiomirror.requirements.options import WEAK, Given, parse_hash, parse_options, split_options
 from aiomirror.requirements.parse import not_mirrored, parse_spec, read_requirement
 from aiomirror.requirements.pyproject import Offered, not_offered, read_pyproject
@@ -191,6 +190,8 @@ class _Gathering:
             parsed, offered = read_pyproject(source, data, self.extras, self.groups)
             self.offered = Offered(self.offered.extras | offered.extras, self.offered.groups | offered.groups)
         else:
+            from aiomirror.requirements.locks import read_lock  # noqa: PLC0415 (seldom needed)
+
             parsed = read_lock(kind, source, data)
         self.wanted += parsed.wanted
         self.not_mirrored += parsed.not_mirrored

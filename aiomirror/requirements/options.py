@@ -160,6 +160,8 @@ def split_options(text: str) -> tuple[str, str]:
 
 def parse_options(text: str) -> list[Given]:
     """The options of a line, or of the end of one; LineError for one that is unknown or badly used."""
+    if not text:
+        return []
     try:
         words = shlex.split(text)
     except ValueError:

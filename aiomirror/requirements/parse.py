@@ -59,6 +59,11 @@ def parse_spec(text: str) -> Wanted | NotMirrored:
         raise RequirementError(COMMAND_LINE, 0, brief(text), str(error)) from None
 
 
+_BARE_NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9_-]*[A-Za-z0-9])?")
+"""A project's name without a dot: with one it may be that of a local file."""
+_ANY_VERSION = SpecifierSet()
+
+
 def is_file_argument(text: str) -> bool:
     """Whether a command-line argument, in the place of a name, is the path of a file to read.
 
@@ -79,6 +84,8 @@ def read_requirement(
     ``shown`` is the text to call it by if it is not mirrored, where that is not ``text``.  LineError says
     what is wrong with it, in one line.
     """
+    if _BARE_NAME.fullmatch(text):  # most of a list of thousands, and read in a twentieth of the time
+        return Wanted(canonicalize_name(text), _ANY_VERSION, hashes=hashes, origin=origin, text=text)
     why = elsewhere(text)
     if why is not None:
         return not_mirrored(shown or text, origin, why)
