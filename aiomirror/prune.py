@@ -29,7 +29,7 @@ from aiomirror.pruning import (
 from aiomirror.publish import project_pages, root_pages
 from aiomirror.report import Problem, Report
 from aiomirror.signals import ended_by_signals
-from aiomirror.state import Run, State
+from aiomirror.state import Run, State, Trouble
 from aiomirror.store import PageWrite, Store
 
 if TYPE_CHECKING:
@@ -103,7 +103,8 @@ async def _until_signal(work: Coroutine[None, None, None], report: Report) -> No
 
 def run_of(verb: str, started: int, report: Report) -> Run:
     """What is remembered of a run; ``started`` in seconds since 1970."""
-    return Run(verb, started, report.seconds, report.exit_code, report.complete, report.totals())
+    troubles = tuple(Trouble(one.project, one.filename, one.message) for one in report.problems)
+    return Run(verb, started, report.seconds, report.exit_code, report.complete, report.totals(), troubles)
 
 
 def _headline(report: Report) -> str:

@@ -180,7 +180,7 @@ class Visitor:
             left_out=Counter(str(reason) for reason in selection.left_out.values()),
         )
         wanted_by = {one.file.filename: one.wanted_by for one in selection.chosen}
-        visited = Visited(self._now, len(upstream), wanted_by)
+        visited = Visited(self._now, len(upstream), wanted_by, selection.left_out)
         withheld = read.page.status.marker == "quarantined"
         return Visit(read.page, selection, plan, found, None if withheld else visited)
 

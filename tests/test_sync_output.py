@@ -41,7 +41,8 @@ def projects(mirror: Mirror) -> None:
 
 def command(mirror: Mirror, *args: str) -> list[str]:
     """A run in a process of its own."""
-    return [sys.executable, "-m", "aiomirror", *args, "--no-deps", "-i", mirror.upstream.url, "-d", str(mirror.dest)]
+    where = ["-i", mirror.upstream.url, "-d", str(mirror.dest)]
+    return [sys.executable, "-m", "aiomirror", *args, "--no-deps", *where]
 
 
 # -- lines

@@ -27,6 +27,7 @@ examples:
   aiomirror index -d /srv/mirror         rebuild every page from what is on disk
   aiomirror verify -d /srv/mirror        hash every file, compare it with its page
   aiomirror prune -d /srv/mirror -n      what nothing wants any more, and may go
+  aiomirror explain -d /srv/mirror six   why each file is there, or is not
 """
 EXIT_CODES = """\
 exit codes:
@@ -35,6 +36,8 @@ exit codes:
   6 destination unusable   130 interrupted (143: terminated)
 """
 RULES = "format_rules"
+NAMING = {"sync": "requirements", "explain": "names"}
+"""The verbs that are given names, wherever they stand between options, and what those are called."""
 PRUNING = ("grace", "max-delete")
 TARGETS = ("python-versions", "platforms", "best-wheel", "with-sdists")
 CONNECTION = ("proxy", "cert", "client-cert", "trusted-hosts", "keyring")
@@ -89,6 +92,15 @@ def build() -> argparse.ArgumentParser:
     _add(prune, "dest", "dry-run", *PRUNING)
     _common(prune)
     _output(prune)
+    explain = verbs.add_parser(
+        "explain",
+        help="why files are in the mirror, or are not",
+        description="Tell why projects or files are in the mirror, or are not; upstream is not asked.",
+        epilog=EXIT_CODES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    _explanation(explain)
+    _output(explain)
     return parser
 
 
@@ -100,10 +112,10 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
     parser = build()
     args, rest = parser.parse_known_args(list(_with_plain_waits(argv)))
     unknown = [word for word in rest if word.startswith("-") and word != "-"]
-    if unknown or (rest and args.verb != "sync"):
+    if unknown or (rest and args.verb not in NAMING):
         parser.error(f"unrecognized arguments: {' '.join(unknown or rest)}")
     if rest:
-        args.requirements += rest
+        getattr(args, NAMING[args.verb]).extend(rest)
     return args
 
 
@@ -166,7 +178,7 @@ def _inputs(parser: argparse.ArgumentParser) -> None:
     _add(group, "requirement-files", "constraint-files", "index-url", "dest")
     _add(group, "extras", "groups")
     dependencies = parser.add_argument_group("what it requires")
-    _add(dependencies, "no-deps", "max-depth", "closure", "override-files", "lock-output")
+    _add(dependencies, "no-deps", "max-depth", "closure", "build-deps", "override-files", "lock-output")
 
 
 def _choice(parser: argparse.ArgumentParser) -> None:
@@ -190,6 +202,15 @@ def _verification(parser: argparse.ArgumentParser) -> None:
     _add(parser, "dest", "quick")
     _common(parser)
     _add(parser.add_argument_group("repair"), "repair", "index-url", *LIMITS, *CONNECTION)
+
+
+def _explanation(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        NAMING["explain"], nargs="+", metavar="NAME", help="a project, a file, or PROJECT/FILE"
+    )
+    _add(parser, "dest", "grace")
+    _add(parser.add_mutually_exclusive_group(), "config", "no-config")
+    _add(parser.add_argument_group("for which machines"), "python-versions", "platforms")
 
 
 def _common(parser: argparse._ActionsContainer) -> None:

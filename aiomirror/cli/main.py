@@ -13,8 +13,9 @@ from aiomirror.cli import arguments
 from aiomirror.cli.output import Output
 from aiomirror.cli.reading import read
 from aiomirror.cli.sources import Sources, collect
-from aiomirror.cli.surroundings import settled
+from aiomirror.cli.surroundings import settled, this_machine
 from aiomirror.config import Config, Told, inputs, pruning, requested
+from aiomirror.config.machines import targets
 from aiomirror.errors import AiomirrorError, ConfigError
 from aiomirror.plan import FetchPolicy
 from aiomirror.report import INTERRUPTED
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     from aiomirror.progress import Reporter
     from aiomirror.report import Report
 
-VERBS = ("sync", "index", "verify", "prune")
+VERBS = ("sync", "index", "verify", "prune", "explain")
 SIGINT_EXIT = INTERRUPTED + 2
 COLLECTED_AFTER = 20_000
 """Objects made; Python's own 700 cost 4 % of a run's processor time."""
@@ -118,7 +119,13 @@ class _Run:
         self.output.listen()
         if self._sources.found:
             self.output.note(f"{self._told.file} is there, and is followed; --no-config leaves it out")
-        verbs = {"sync": self._sync, "index": self._index, "verify": self._verify, "prune": self._prune}
+        verbs: dict[str, Callable[[], Report]] = {
+            "sync": self._sync,
+            "index": self._index,
+            "verify": self._verify,
+            "prune": self._prune,
+            "explain": lambda: self._explain(args.names),
+        }
         report = verbs[self._verb]()
         self.output.conclude(report)
         return report.exit_code
@@ -172,6 +179,19 @@ class _Run:
         told, dry_run = self._told, bool(self._told.get("dry-run"))
         return self._in_loop(
             lambda reporter: prune(told.dest, reporter, policy=pruning(told), dry_run=dry_run)
+        )
+
+    def _explain(self, names: Sequence[str]) -> Report:
+        from aiomirror.explain import explain  # noqa: PLC0415 (as above)
+
+        told = self._told
+        self.output = replace(self.output, no_progress=True)  # there is nothing to wait for
+        grace, machines = pruning(told).grace, targets(told, this_machine)
+        excluded = [name for name, rules in told.projects.items() if rules.exclude]
+        return self._in_loop(
+            lambda reporter: explain(
+                told.dest, names, reporter, grace=grace, targets=machines, excluded=excluded
+            )
         )
 
     def _in_loop(self, start: Callable[[Reporter], Coroutine[Any, Any, Report]]) -> Report:

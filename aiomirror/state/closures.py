@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 
     Opened = Callable[[], AbstractContextManager[sqlite3.Connection]]
 
-KEPT = 8
-"""How many closures are kept: one for each job that fills the same mirror."""
+KEPT = 16
+"""How many closures are kept: one or two for each job that fills the same mirror."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -166,7 +166,7 @@ class Desired:
     def projects(self) -> set[NormalizedName]:
         """Every project of which anything is known, be it only that it was asked for in vain.
 
-        But for those that only files are known of: they have folders, and finding them here takes much longer.
+        But for those that only files are known of: they have folders, and are long to find here.
         """
         tables = ("settled", "visits", "asked", "tombstones", "problems")
         query = " UNION ".join(f"SELECT project FROM {table}" for table in tables)  # noqa: S608 (constants)
