@@ -12,6 +12,8 @@ import hashlib
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
+from packaging.utils import canonicalize_name
+
 from aiomirror.closure import Closed
 from aiomirror.errors import UnknownProjectError, UpstreamError
 from aiomirror.plan import Settled
@@ -19,14 +21,17 @@ from aiomirror.resolution import Choice, Closure, Conflict
 from aiomirror.state import ClosureRecord, PageMark
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
     from packaging.utils import NormalizedName
 
+    from aiomirror.closure import Key
+    from aiomirror.errors import AiomirrorError
     from aiomirror.index import Index, PageRead
     from aiomirror.lookout import Lookout
     from aiomirror.requirements.values import Parsed, Wanted
     from aiomirror.resolution import Rules
+    from aiomirror.state import Closures
     from aiomirror.targets import Target
 
 METHOD = 1
@@ -57,30 +62,27 @@ def _text(want: Wanted) -> str:
     )
 
 
-def to_record(closed: Closed, avoided: Iterable[Conflict], root: str | None) -> ClosureRecord | None:
+def content_of(closed: Closed, avoided: Iterable[Conflict]) -> dict[str, Any] | None:
     """What to remember of a closure; None of one that does not rest on complete answers."""
     closure = closed.closure
-    withdrawn = any(read.page.status.marker == "quarantined" for read in closed.pages.values())
-    if withdrawn or closed.errors or closure.conflicts or closure.refused:
+    if closed.errors or closure.conflicts or closure.refused:
         return None  # there is something to be said of it each time
-    pages = {project: _mark(read) for project, read in closed.pages.items()}
-    content = {
+    return {
         "chosen": [asdict(one) for choices in closure.chosen.values() for one in choices],
         "avoided": [asdict(one) for one in avoided],
         "warnings": closure.warnings,
     }
-    return ClosureRecord(pages, root, content)
 
 
 def _mark(read: PageRead) -> PageMark:
     return PageMark(read.digest, read.validators.etag, read.validators.last_modified, read.serial)
 
 
-def from_record(record: ClosureRecord) -> tuple[Closed, list[Conflict]]:
+def closure_in(record: ClosureRecord) -> tuple[Closed, list[Conflict]]:
     """The closure, and the conflicts that were got round."""
     chosen: dict[NormalizedName, list[Choice]] = {}
-    for one in record.content["chosen"]:
-        chosen.setdefault(one["project"], []).append(Choice(**_tuples(one)))
+    for one in choices_in(record):
+        chosen.setdefault(one.project, []).append(one)
     closure = Closure(
         {project: tuple(choices) for project, choices in chosen.items()},
         warnings=tuple(record.content["warnings"]),
@@ -88,30 +90,81 @@ def from_record(record: ClosureRecord) -> tuple[Closed, list[Conflict]]:
     return Closed(closure, {}, {}, {}), [Conflict(**_tuples(one)) for one in record.content["avoided"]]
 
 
+def choices_in(record: ClosureRecord) -> list[Choice]:
+    """What was chosen, in its order."""
+    return [Choice(**_tuples(one)) for one in record.content["chosen"]]
+
+
 def _tuples(values: dict[str, Any]) -> dict[str, Any]:
     return {key: tuple(value) if isinstance(value, list) else value for key, value in values.items()}
 
 
-async def still_holds(record: ClosureRecord, index: Index, lookout: Lookout, jobs: int) -> bool:
-    """Whether every page that the closure rests on is as it was; asks for ``jobs`` of them at a time."""
-    same = [name for name, mark in record.pages.items() if lookout.is_current(name, mark.serial, record.root)]
-    index.note_unchanged({name: record.pages[name].digest for name in same})
-    todo = [name for name in record.pages if name not in set(same)]
-    changed = False
+def withdrawn(
+    pages: Mapping[NormalizedName, PageRead],
+    errors: Mapping[Key, AiomirrorError],
+    present: Collection[NormalizedName],
+) -> Iterator[NormalizedName]:
+    """Mirrored projects that upstream has deleted or quarantined, of those that were asked about."""
+    for project, read in pages.items():
+        if read.page.status.marker == "quarantined" and project in present:
+            yield project
+    for (name, _), error in errors.items():
+        if isinstance(error, UnknownProjectError) and name in present:
+            yield canonicalize_name(name)
 
-    async def work() -> None:
-        nonlocal changed
-        while todo and not changed:
-            name = todo.pop()
-            try:
-                changed = not await _is_same(index, name, record.pages[name]) or changed
-            except (UpstreamError, UnknownProjectError):
-                changed = True  # and is told when it is asked for again
 
-    async with asyncio.TaskGroup() as group:
-        for _ in range(jobs):
-            group.create_task(work())
-    return not changed
+class Records:
+    """What earlier runs found, as far as it holds still; asks for ``jobs`` pages at a time."""
+
+    def __init__(self, closures: Closures, index: Index, lookout: Lookout, jobs: int) -> None:
+        self._closures, self._index, self._lookout, self._jobs = closures, index, lookout, jobs
+
+    async def recall(self, demand: str) -> ClosureRecord | None:
+        """What was found for this demand, if nothing has changed of what it rests on."""
+        record = self._closures.recall(demand)
+        if record is None:
+            return None
+        await self._lookout.look(len(record.pages))
+        if not await self._still_holds(record):
+            return None
+        root = self._lookout.new_root
+        if root is not None and all(one.serial is not None for one in record.pages.values()):
+            self._closures.confirm(demand, root)
+        return record
+
+    def save(
+        self, demand: str, pages: Mapping[NormalizedName, PageRead], content: Mapping[str, Any] | None
+    ) -> None:
+        """Remember what was found and the pages that it rests on, unless there is nothing to remember."""
+        # Of what is withdrawn there is something to be said each time.
+        if content is None or any(read.page.status.marker == "quarantined" for read in pages.values()):
+            return
+        marks = {project: _mark(read) for project, read in pages.items()}
+        self._closures.save(demand, ClosureRecord(marks, self._lookout.root, content))
+
+    async def _still_holds(self, record: ClosureRecord) -> bool:
+        """Whether every page is as it was."""
+        index, lookout = self._index, self._lookout
+        same = {
+            name for name, mark in record.pages.items() if lookout.is_current(name, mark.serial, record.root)
+        }
+        index.note_unchanged({name: record.pages[name].digest for name in same})
+        todo = [name for name in record.pages if name not in same]
+        changed = False
+
+        async def work() -> None:
+            nonlocal changed
+            while todo and not changed:
+                name = todo.pop()
+                try:
+                    changed = not await _is_same(index, name, record.pages[name]) or changed
+                except (UpstreamError, UnknownProjectError):
+                    changed = True  # and is told when it is asked for again
+
+        async with asyncio.TaskGroup() as group:
+            for _ in range(self._jobs):
+                group.create_task(work())
+        return not changed
 
 
 async def _is_same(index: Index, project: NormalizedName, mark: PageMark) -> bool:

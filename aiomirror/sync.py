@@ -8,7 +8,7 @@ import time
 from typing import TYPE_CHECKING
 
 from aiomirror.account import Account
-from aiomirror.dependencies import Dependencies, Desired, Upstream
+from aiomirror.desired import Desired
 from aiomirror.errors import (
     AiomirrorError,
     DestinationError,
@@ -20,10 +20,10 @@ from aiomirror.fetch import Fetcher
 from aiomirror.http import Client, HttpSettings, masked
 from aiomirror.index import Index
 from aiomirror.lookout import Lookout
-from aiomirror.metadata import Metadata
 from aiomirror.prune import Asked, Pruner, conclude, run_of
 from aiomirror.publish import Press, Publisher
 from aiomirror.report import Problem, Report
+from aiomirror.selection import demands
 from aiomirror.signals import ended_by_signals
 from aiomirror.state import Run, State
 from aiomirror.store import Store
@@ -102,7 +102,7 @@ class _Run:
         now: int,
     ) -> None:
         self._config, self._parsed = config, parsed
-        self._store, self._state = store, state
+        self._client, self._store, self._state = client, store, state
         self._account, self._report, self._reporter = account, account.report, account.reporter
         self._now = now
         self._withdrawals = Withdrawals(config.withdrawn, account, store)
@@ -118,8 +118,7 @@ class _Run:
         self._jobs: asyncio.Queue[FileJob | None] = asyncio.Queue(config.jobs * QUEUE_PER_WORKER)
         self._open: dict[NormalizedName, UnderWay] = {}
         self._unchanged: list[NormalizedName] = []
-        self._upstream = Upstream(self._index, self._lookout, Metadata(client, store))
-        self._desired = Desired({})
+        self._desired = Desired()
         self._stopping = False
 
     async def run(self) -> None:
@@ -152,8 +151,7 @@ class _Run:
     async def _mirror(self) -> None:
         """Find out what is wanted, dependencies included, and get it."""
         await self._visitor.look_around()
-        following = Dependencies(self._config, self._upstream, self._state.closures, self._reporter)
-        self._desired = desired = await following.desired(self._parsed, self._visitor.present)
+        self._desired = desired = await self._find_out()
         for warning in desired.warnings:
             self._account.warned(warning)
         for error, project, filename in desired.problems:
@@ -162,6 +160,18 @@ class _Run:
         self._reporter.projects(len(desired.wants))
         asked = Demand.of(self._index.shown, self._config.policy_for, desired.wants)
         await self._transfer(Agenda(asked, self._store, self._state), len(asked))
+
+    async def _find_out(self) -> Desired:
+        """What is wanted of each project."""
+        config, parsed = self._config, self._parsed
+        if not config.follows:
+            return Desired(demands(parsed.wanted, parsed.constraints))
+        from aiomirror.dependencies import Dependencies, Upstream  # noqa: PLC0415 (takes its time, and is not always needed)
+        from aiomirror.metadata import Metadata  # noqa: PLC0415 (as above)
+
+        upstream = Upstream(self._index, self._lookout, Metadata(self._client, self._store))
+        following = Dependencies(config, upstream, self._state.closures, self._reporter)
+        return await following.desired(parsed, self._visitor.present)
 
     async def _conclude(self) -> None:
         """Note what nothing wants, and remove it where that is asked for; nothing of what had a problem."""

@@ -90,6 +90,7 @@ PLACES: list[tuple[list[str], dict[str, str], str, dict[str, Any]]] = [
         {"following": Following(all_matching=True)},
     ),
     (["--closure", "newest"], {"CLOSURE": "newest"}, 'closure = "newest"', {"following": Following()}),
+    (["--build-deps"], {"BUILD_DEPS": "1"}, "build-deps = true", {"following": Following(build=True)}),
     (["--lock-output", "l"], {"LOCK_OUTPUT": "l"}, 'lock-output = "l"', {"lock_output": "l"}),
     (
         ["--python-version", "3.12", "--python-version", "cp313t", "--platform", "windows"],

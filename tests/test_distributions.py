@@ -17,7 +17,9 @@ import pytest
 from hypothesis import given, settings, strategies as st
 
 from aiomirror.distributions import (
+    PYPROJECT,
     TAIL,
+    Absent,
     SourceSearch,
     Span,
     Unreadable,
@@ -25,6 +27,7 @@ from aiomirror.distributions import (
     read_zipped,
     requires_python,
     sdist_metadata,
+    source_member,
     wheel_metadata,
 )
 from aiomirror.distributions.tars import tar_member
@@ -287,6 +290,43 @@ def test_archives_without_a_pkg_info_of_their_own(members: dict[str, bytes]) -> 
 
 def test_the_folder_is_named_like_the_archive_spelling_aside() -> None:
     assert of_sdist(tar({"Foo-Bar-1.0/PKG-INFO": METADATA}), "foo_bar-1.0.tar") == METADATA
+
+
+PLAIN = {"six-1.0/setup.py": b"x", "six-1.0/PKG-INFO": METADATA, "six-1.0/src/pyproject.toml": b"other"}
+
+
+@pytest.mark.parametrize(
+    "make",
+    [lambda members: ("six-1.0.tar", tar(members)), lambda members: ("six-1.0.zip", zip_bytes(members))],
+)
+def test_a_pyproject_and_an_archive_that_has_none(
+    make: Callable[[dict[str, bytes]], tuple[str, bytes]],
+) -> None:
+    name, content = make({**PLAIN, "six-1.0/pyproject.toml": b"[build-system]"})
+    assert source_member(io.BytesIO(content), name, PYPROJECT) == b"[build-system]"
+    name, content = make(PLAIN)
+    with pytest.raises(Absent):
+        source_member(io.BytesIO(content), name, PYPROJECT)
+
+
+@pytest.mark.parametrize("pack", [bytes, gzip.compress, bz2.compress, lzma.compress])
+@pytest.mark.parametrize("step", [1, 100, 1 << 20])
+def test_that_a_member_is_absent_is_known_at_the_end(pack: Callable[[bytes], bytes], step: int) -> None:
+    suffix = {bytes: "", gzip.compress: ".gz", bz2.compress: ".bz2", lzma.compress: ".xz"}[pack]
+    content = tar(PLAIN, pack)
+    search = SourceSearch(f"six-1.0.tar{suffix}", PYPROJECT)
+    pieces = (search.feed(content[start : start + step]) for start in range(0, len(content), step))
+    with pytest.raises(Absent):
+        list(pieces)
+
+
+def test_of_an_archive_that_is_cut_off_nobody_knows() -> None:
+    content = tar(PLAIN)
+    end = content.index(b"other") + 512
+    for cut in range(0, end, 100):
+        with pytest.raises(Unreadable) as caught:
+            source_member(io.BytesIO(content[:cut]), "six-1.0.tar", PYPROJECT)
+        assert caught.type is Unreadable
 
 
 def test_a_link_is_not_followed() -> None:

@@ -25,7 +25,7 @@ LAYERS = (
     {"display", "lockfile", "table"},
     {"index", "holdings", "fetch", "describe"},
     {"lookout", "metadata"},
-    {"account", "closure", "condemn", "publish", "visit"},
+    {"account", "closure", "desired", "condemn", "publish", "visit"},
     {"prune", "recorded", "underway", "withdrawal"},
     {"dependencies"},
     {"explain", "sync", "rebuild", "verify"},

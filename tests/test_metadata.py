@@ -86,6 +86,9 @@ class Asking:
     async def ask(self, filename: str = WHEEL) -> Found:
         return await self.metadata.core_metadata(FOO, await self.file(filename))
 
+    async def build(self, filename: str) -> Found:
+        return await self.metadata.pyproject(FOO, await self.file(filename))
+
     def cost(self) -> int:
         """Bytes that were asked for, where all was asked for by range."""
         ranges = [request.headers["range"].removeprefix("bytes=") for request in self.upstream.requests]
@@ -380,6 +383,70 @@ async def test_source_archives_without_a_pkg_info(
     found = await asking.ask(filename)
     assert found.text is None
     assert found.why
+
+
+# How a source archive is built
+
+BUILD = b"[build-system]\nrequires = []\n"
+
+
+async def test_a_pyproject_is_read_on_the_way(upstream: Upstream, asking: Asking) -> None:
+    members = {"foo-1.0/pyproject.toml": BUILD, "foo-1.0/noise.bin": NOISE[:200_000]}
+    content = tar_gz(members)
+    upstream.add_file("foo", SDIST, content=content)
+    # What comes later never comes: nobody waits for it.
+    upstream.always(f"/files/foo/{SDIST}", Stall(len(content) - 10_000))
+    assert await asking.build(SDIST) == Found(BUILD, verified=False)
+    assert len(upstream.requests) == 1
+    upstream.add_file("foo", ZIP, content=zip_bytes({"foo-1.0/x": NOISE, "foo-1.0/pyproject.toml": BUILD}))
+    assert await asking.build(ZIP) == Found(BUILD, verified=False)
+    assert asking.cost() < MOST // 2
+
+
+@pytest.mark.parametrize("pad", [0, 100_000])
+@pytest.mark.parametrize(
+    ("filename", "make"),
+    [
+        (SDIST, lambda pad: tar_gz({"foo-1.0/PKG-INFO": TEXT, "foo-1.0/pad": pad})),
+        (ZIP, lambda pad: zip_bytes({"foo-1.0/PKG-INFO": TEXT, "foo-1.0/pad": pad})),
+    ],
+)
+async def test_an_archive_that_has_no_pyproject(
+    upstream: Upstream, asking: Asking, filename: str, make: Callable[[bytes], bytes], pad: int
+) -> None:
+    upstream.add_file("foo", filename, content=make(NOISE[:pad]))
+    assert await asking.build(filename) == Found(None)
+
+
+@pytest.mark.parametrize("pad", [0, 100_000])
+async def test_an_archive_that_cannot_be_read_has_a_reason(
+    upstream: Upstream, asking: Asking, pad: int
+) -> None:
+    upstream.add_file("foo", SDIST, content=tar_gz({"foo-1.0/pad": NOISE[:pad]})[:-30])
+    found = await asking.build(SDIST)
+    assert found.text is None
+    assert found.why
+    upstream.always(f"/files/foo/{SDIST}", Status(404))
+    assert "404" in (await asking.build(SDIST)).why
+    upstream.always(f"/files/foo/{SDIST}", Status(500))
+    with pytest.raises(StatusError, match="500"):
+        await asking.build(SDIST)
+
+
+@pytest.mark.parametrize("members", [{"foo-1.0/pyproject.toml": BUILD}, {"foo-1.0/PKG-INFO": TEXT}])
+async def test_an_archive_of_the_mirrors_own(
+    upstream: Upstream, tmp_path: Path, members: dict[str, bytes]
+) -> None:
+    body = tar_gz(members)
+    upstream.add_file("foo", SDIST, content=body)
+    hold(tmp_path, SDIST, body)
+    async with opened(upstream, tmp_path) as asking:
+        text = members.get("foo-1.0/pyproject.toml")
+        assert await asking.build(SDIST) == Found(text)
+        assert not upstream.requests
+        (tmp_path / "foo" / SDIST).write_bytes(body[:-1])
+        assert (await asking.build(SDIST)).text == text
+        assert len(upstream.requests) == 1
 
 
 # What the mirror holds

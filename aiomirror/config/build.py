@@ -106,6 +106,7 @@ def _following(told: Told) -> Following:
         enabled=not told.first("no-deps", "max-depth").get("no-deps") and depth != 0,
         max_depth=depth,
         all_matching=told.get("closure") == ALL_MATCHING,
+        build=bool(told.get("build-deps")),
     )
 
 

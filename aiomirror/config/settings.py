@@ -142,6 +142,9 @@ SETTINGS = {
             f" (default: {CLOSURES[0]})",
             f"{{{','.join(CLOSURES)}}}",
         ),
+        Setting(
+            "build-deps", FLAG, "also what mirrored source archives need to be built, and what that requires"
+        ),
         Setting("overrides", REQUIREMENTS, spelt=("overrides",)),
         Setting(
             "override-files",

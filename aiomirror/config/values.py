@@ -88,7 +88,7 @@ class Following:
     all_matching: bool = False
     """Every version that a requirement admits, with what each requires, and not one for each target."""
     build: bool = False
-    """Also what the source archives need to be built."""
+    """Also what the source archives need to be built, all the way down, whatever else is said here."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,6 +142,11 @@ class Config:
     keep_going: bool = False
     dry_run: bool = False
     projects: Mapping[NormalizedName, ProjectRules] = field(default_factory=dict)
+
+    @property
+    def follows(self) -> bool:
+        """Whether what is mirrored follows from more than the page of what is named."""
+        return self.following.enabled or self.following.build or bool(self.policy.targets)
 
     def policy_for(self, project: NormalizedName) -> Policy:
         """What holds for the project: the run's policy, and what its own rules change of it."""

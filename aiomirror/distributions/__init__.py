@@ -1,4 +1,4 @@
-"""What a distribution file says about itself: the core metadata inside wheels and source archives.
+"""What a distribution file says about itself: core metadata, and how a source archive is built.
 
 Functions over an open binary file that can seek, and the same sans-IO, for files that are elsewhere.  They
 never write, unpack nothing to disk and run nothing; whatever the file holds, they take a bounded part of it
@@ -15,7 +15,7 @@ from packaging.utils import InvalidWheelFilename, canonicalize_name, parse_wheel
 
 from aiomirror.distributions.tars import TarSearch, tar_member
 from aiomirror.distributions.unpacking import COMPRESSIONS
-from aiomirror.distributions.values import Unreadable
+from aiomirror.distributions.values import Absent, Unreadable
 from aiomirror.distributions.zips import TAIL, Span, read_zip, zip_member
 
 if TYPE_CHECKING:
@@ -23,7 +23,10 @@ if TYPE_CHECKING:
     from typing import BinaryIO
 
 __all__ = [
+    "PKG_INFO",
+    "PYPROJECT",
     "TAIL",
+    "Absent",
     "SourceSearch",
     "Span",
     "Unreadable",
@@ -31,9 +34,12 @@ __all__ = [
     "read_zipped",
     "requires_python",
     "sdist_metadata",
+    "source_member",
     "wheel_metadata",
 ]
 
+PKG_INFO, PYPROJECT = "PKG-INFO", "pyproject.toml"
+"""What is in the top-level folder of a source archive: its core metadata, and how it is built (PEP 517)."""
 _BLANK_LINE = re.compile(rb"\r?\n\r?\n")
 
 
@@ -61,25 +67,36 @@ def sdist_metadata(file: BinaryIO, filename: str) -> bytes | None:
     archive, spelling aside.
     """
     try:
-        if filename.endswith(".zip"):
-            return _of_source(filename.removesuffix(".zip"), *zip_member(file, "/PKG-INFO"))
-        suffix = _suffix(filename)
-        return _of_source(filename.removesuffix(suffix), *tar_member(file, suffix, "/PKG-INFO"))
+        return source_member(file, filename, PKG_INFO)
     except Unreadable:
         return None
 
 
-def read_zipped(filename: str, length: int) -> Generator[Span, bytes, bytes]:
-    """The METADATA of a wheel, or the PKG-INFO of a ``.zip`` source archive, of a file of ``length`` bytes.
+def source_member(file: BinaryIO, filename: str, member: str) -> bytes:
+    """A file in the top-level folder of a source archive, as :func:`sdist_metadata` finds the PKG-INFO.
+
+    Raises:
+        Absent: the archive is fine, and has none.
+        Unreadable: there is none to be had.
+    """
+    if filename.endswith(".zip"):
+        return _of_source(filename.removesuffix(".zip"), *zip_member(file, f"/{member}"))
+    suffix = _suffix(filename)
+    return _of_source(filename.removesuffix(suffix), *tar_member(file, suffix, f"/{member}"))
+
+
+def read_zipped(filename: str, length: int, member: str = PKG_INFO) -> Generator[Span, bytes, bytes]:
+    """The METADATA of a wheel, or ``member`` of a ``.zip`` source archive, of a file of ``length`` bytes.
 
     Send it the bytes of each span that it yields.  The first one is the end of the file: the last
     :data:`TAIL` bytes, or all there are.
 
     Raises:
+        Absent: the archive is fine, and has none.
         Unreadable: as where :func:`wheel_metadata` and :func:`sdist_metadata` answer None.
     """
     if not filename.endswith(".whl"):
-        folder, content = yield from read_zip(length, "/PKG-INFO")
+        folder, content = yield from read_zip(length, f"/{member}")
         return _of_source(filename.removesuffix(".zip"), folder, content)
     project = _project(filename)
     folder, content = yield from read_zip(length, ".dist-info/METADATA")
@@ -87,21 +104,22 @@ def read_zipped(filename: str, length: int) -> Generator[Span, bytes, bytes]:
 
 
 class SourceSearch:
-    """Looks for the PKG-INFO of a source archive, other than a ``.zip``, that comes in pieces.
+    """Looks for ``member`` of a source archive, other than a ``.zip``, that comes in pieces.
 
     Raises:
         Unreadable: not named like an archive that is read.
     """
 
-    def __init__(self, filename: str) -> None:
+    def __init__(self, filename: str, member: str = PKG_INFO) -> None:
         suffix = _suffix(filename)
         self._stem = filename.removesuffix(suffix)
-        self._search = TarSearch(suffix, "/PKG-INFO")
+        self._search = TarSearch(suffix, f"/{member}")
 
     def feed(self, data: bytes) -> bytes | None:
-        """Take the next bytes of the file; the PKG-INFO once it is complete, and nothing is fed after that.
+        """Take the next bytes of the file; the member once it is complete, and nothing is fed after that.
 
         Raises:
+            Absent: the archive has ended, and did not have it.
             Unreadable: it is not there within the caps, or this is no archive that can be read.
         """
         member = self._search.feed(data)

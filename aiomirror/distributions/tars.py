@@ -11,7 +11,7 @@ import tarfile
 from typing import TYPE_CHECKING
 
 from aiomirror.distributions.unpacking import BLOCK, Unpacker
-from aiomirror.distributions.values import MEMBER_CAP, Unreadable
+from aiomirror.distributions.values import MEMBER_CAP, Absent, Unreadable
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -28,6 +28,7 @@ _ARCHIVE_CAP = 1 << 30
 _MEMBERS_CAP = 100_000
 _HEADERS_CAP = 100
 """Headers of one member that only say more of it."""
+_END = bytes(tarfile.BLOCKSIZE)
 _EXTENDED = {tarfile.XHDTYPE, tarfile.SOLARIS_XHDTYPE}
 _PASSED_OVER = {tarfile.XGLTYPE, tarfile.GNUTYPE_LONGLINK}
 _RECORD = re.compile(rb"([0-9]{1,9}) ([^=]+)=")
@@ -47,6 +48,7 @@ class TarSearch:
         """Take the next bytes of the file; the member once it is complete, and nothing is fed after that.
 
         Raises:
+            Absent: the archive has ended, and did not have it.
             Unreadable: it is not there within the caps, or this is no archive that can be read.
         """
         self._packed_room -= len(packed)  # which may unpack to nothing for ever
@@ -108,7 +110,10 @@ def _header() -> Generator[int, bytes, tarfile.TarInfo]:
     """The next member's header, with what the headers before it say of it."""
     name, size = None, None
     for _ in range(_HEADERS_CAP):
-        header = tarfile.TarInfo.frombuf((yield tarfile.BLOCKSIZE), "utf-8", "surrogateescape")
+        block = yield tarfile.BLOCKSIZE
+        if block == _END:
+            raise Absent("no such member")
+        header = tarfile.TarInfo.frombuf(block, "utf-8", "surrogateescape")
         if header.type in _EXTENDED:
             stated = _records((yield from _extension(header)))
             name, size = stated.get("path", name), stated.get("size", size)

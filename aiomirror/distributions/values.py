@@ -8,3 +8,7 @@ MEMBER_CAP = 16 << 20
 
 class Unreadable(Exception):  # noqa: N818 (an answer within this package, told to nobody)
     """The archive is not what it should be, or has not exactly the member that is looked for."""
+
+
+class Absent(Unreadable):
+    """The archive was read to its end, or to the end of its directory, and does not have the member."""

@@ -13,7 +13,7 @@ import struct
 import zlib
 from typing import TYPE_CHECKING, NamedTuple
 
-from aiomirror.distributions.values import MEMBER_CAP, Unreadable
+from aiomirror.distributions.values import MEMBER_CAP, Absent, Unreadable
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator
@@ -100,7 +100,7 @@ def _member(length: int, ending: bytes) -> Generator[Span, bytes, Member]:
     directory, shift = yield from _directory(length)
     starts = list(_top_level(directory, ending))
     if len(starts) != 1:
-        raise Unreadable(f"{len(starts)} members that end in {ending.decode()}")
+        raise (Unreadable if starts else Absent)(f"{len(starts)} members that end in {ending.decode()}")
     entry = _entry(directory, starts[0], shift)
     try:
         folder = entry.name.removesuffix(ending).decode()

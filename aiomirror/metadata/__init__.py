@@ -1,4 +1,4 @@
-"""The core metadata of a file on upstream's page, without the file; no code of any package is run.
+"""What a file on upstream's page says of itself, without the file; no code of any package is run.
 
 The rooms, upwards: ``contents`` (pure: what is inside bytes that are here), ``sinks``, and ``finder``.
 """

@@ -5,7 +5,13 @@ from __future__ import annotations
 import io
 from typing import TYPE_CHECKING
 
-from aiomirror.distributions import SourceSearch, Unreadable, core_metadata, read_zipped
+from aiomirror.distributions import (
+    PKG_INFO,
+    SourceSearch,
+    Unreadable,
+    core_metadata,
+    read_zipped,
+)
 from aiomirror.errors import DigestMismatchError
 from aiomirror.store.digests import Digester, Expectation
 
@@ -18,17 +24,18 @@ def is_zipped(filename: str) -> bool:
     return filename.endswith((".whl", ".zip"))
 
 
-def read_whole(filename: str, content: bytes) -> bytes:
-    """The METADATA or PKG-INFO of a file that is here as a whole.
+def read_whole(filename: str, content: bytes, member: str = PKG_INFO) -> bytes:
+    """The METADATA of a wheel, or ``member`` of a source archive, that is here as a whole.
 
     Raises:
+        Absent: the archive is fine, and has none.
         Unreadable: there is none to be had.
     """
     if not is_zipped(filename):
-        if (text := SourceSearch(filename).feed(content)) is None:
-            raise Unreadable("it ends before a PKG-INFO")
+        if (text := SourceSearch(filename, member).feed(content)) is None:
+            raise Unreadable(f"it ends before a {member}")
         return text
-    reading = read_zipped(filename, len(content))
+    reading = read_zipped(filename, len(content), member)
     span = next(reading)
     while True:
         try:

@@ -1,8 +1,13 @@
-"""The ways to the core metadata of one file, the cheapest first.
+"""The ways to what one file says of itself, the cheapest first.
 
-They are: what the mirror holds, upstream's ``.metadata`` sibling (PEP 658), and what is inside the file.  A
-small file is fetched whole; of a wheel or a ``.zip`` only parts are, mostly one; any other source archive is
-read up to its PKG-INFO and broken off.  Whether a PKG-INFO says all (PEP 643) is not judged here.
+To core metadata they are: what the mirror holds, upstream's ``.metadata`` sibling (PEP 658), and what is
+inside the file.  A small file is fetched whole; of a wheel or a ``.zip`` only parts are, mostly one; any
+other source archive is read up to its PKG-INFO and broken off.  Whether a PKG-INFO says all (PEP 643) is not
+judged here.
+
+To the ``pyproject.toml`` of a source archive they are the same, but for the sibling.  That a tar archive has
+none is known only at its end; it is read that far, under the caps of the reader and of the size that upstream
+lists, and kept nowhere: most archives have one, and it comes early.
 """
 
 from __future__ import annotations
@@ -11,8 +16,8 @@ import asyncio
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from aiomirror.distributions import TAIL, Unreadable, read_zipped
-from aiomirror.errors import AiomirrorError, UnreachableError, UpstreamError
+from aiomirror.distributions import PKG_INFO, PYPROJECT, TAIL, Absent, Unreadable, read_zipped
+from aiomirror.errors import AiomirrorError, FileError, UnreachableError, UpstreamError
 from aiomirror.fetch import METADATA_CAP, UNLISTED_CAP, metadata_url
 from aiomirror.holdings import own_page
 from aiomirror.http.ranges import UnrangedError
@@ -44,7 +49,10 @@ HELD_CAP = 16 << 20
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """A METADATA or PKG-INFO text, or why there is none to be had."""
+    """A METADATA, PKG-INFO or ``pyproject.toml``, or why there is none to be had.
+
+    Without a text and without a reason: the file is fine, and does not have it.
+    """
 
     text: bytes | None
     why: str = ""
@@ -96,21 +104,48 @@ class Metadata:
                 raise passing from error
             return Found(None, str(error))
 
+    async def pyproject(self, project: NormalizedName, file: ProjectFile) -> Found:
+        """How a source archive of the project's page is built.
+
+        Raises:
+            UpstreamError: it may be there another time; what never will be is a reason and no error.
+            DestinationError: the mirror cannot be read.
+        """
+        try:
+            held = await self._held_pyproject(project, file)
+            return await self._inside(project, file, PYPROJECT) if held is None else Found(held)
+        except Absent:
+            return Found(None)
+        except (Unreadable, UpstreamError, FileError) as error:
+            if _passing(error) is not None:
+                raise
+            return Found(None, str(error))
+
     # What the mirror holds
 
     async def _held(self, project: NormalizedName, file: ProjectFile) -> bytes | None:
         sibling = await self._store.read(project, f"{file.filename}.metadata", METADATA_CAP)
         if sibling is not None and fits(sibling, file.core_metadata):
             return sibling
-        listed = (await self._listed(project)).get(file.filename)
-        if listed is None or not is_same_file(listed.hashes, file.hashes):
+        listed = await self._listed_as(project, file)
+        if listed is None:
             return None
         if sibling is not None and fits(sibling, listed.core_metadata):
             return sibling
         content = await self._store.read(project, file.filename, HELD_CAP)
-        if content is None or not listed.hashes:
+        return None if content is None else await asyncio.to_thread(metadata_of_held, content, listed)
+
+    async def _held_pyproject(self, project: NormalizedName, file: ProjectFile) -> bytes | None:
+        """Of an archive that is here, large as it may be: to read it costs less than to have it anew."""
+        listed = await self._listed_as(project, file)
+        if listed is None or listed.size is None:
             return None
-        return await asyncio.to_thread(metadata_of_held, content, listed)
+        return await self._store.source_member(project, file.filename, PYPROJECT, listed.size)
+
+    async def _listed_as(self, project: NormalizedName, file: ProjectFile) -> ProjectFile | None:
+        """The file as the mirror's own page has it, if it is the same one."""
+        listed = (await self._listed(project)).get(file.filename)
+        return listed if listed is not None and is_same_file(listed.hashes, file.hashes) else None
 
     async def _listed(self, project: NormalizedName) -> Mapping[str, ProjectFile]:
         """The files on the mirror's own page, by name."""
@@ -126,14 +161,14 @@ class Metadata:
         text = await self._whole(project, name, url, offered, METADATA_CAP)
         return Found(text, verified=bool(offered))
 
-    async def _inside(self, project: NormalizedName, file: ProjectFile) -> Found:
+    async def _inside(self, project: NormalizedName, file: ProjectFile, member: str = PKG_INFO) -> Found:
         if file.size is not None and file.size <= SMALL:
             content = await self._whole(project, file.filename, file.url, file.hashes, file.size)
-            text = await asyncio.to_thread(read_whole, file.filename, content)
+            text = await asyncio.to_thread(read_whole, file.filename, content, member)
             return Found(text, verified=bool(file.hashes))
         if is_zipped(file.filename):
-            return await self._client.retrying(lambda: self._zipped(project, file))
-        return Found(await self._streamed(file))
+            return await self._client.retrying(lambda: self._zipped(project, file, member))
+        return Found(await self._streamed(file, member))
 
     async def _whole(
         self, project: NormalizedName, name: str, url: str, expected: Digests, cap: int
@@ -150,7 +185,7 @@ class Metadata:
 
         return await self._client.retrying(attempt)
 
-    async def _zipped(self, project: NormalizedName, file: ProjectFile) -> Found:
+    async def _zipped(self, project: NormalizedName, file: ProjectFile, member: str) -> Found:
         """One attempt at a wheel or a ``.zip`` by parts of it."""
         parts = self._client.parts(file.url, listed=file.size)
         await parts.read_end(TAIL)
@@ -158,7 +193,7 @@ class Metadata:
         if parts.whole is not None:  # short, or from a server that gives nothing else
             check(project, file.filename, parts.whole, file.hashes)
             verified = bool(file.hashes)
-        reading = read_zipped(file.filename, parts.length)
+        reading = read_zipped(file.filename, parts.length, member)
         span = next(reading)
         while True:
             data = await parts.read(*span)
@@ -167,15 +202,15 @@ class Metadata:
             except StopIteration as end:
                 return Found(end.value, verified=verified)
 
-    async def _streamed(self, file: ProjectFile) -> bytes:
-        """The PKG-INFO of a source archive, read as it comes until it is there."""
+    async def _streamed(self, file: ProjectFile, member: str) -> bytes:
+        """One member of a source archive, read as it comes until it is there."""
         cap = UNLISTED_CAP if file.size is None else file.size
-        search = Search(file.filename)
+        search = Search(file.filename, member)
         try:
             await self._client.retrying(self._client.transfer(file.url, search, cap=cap).attempt)
         except Enough as enough:
             return enough.text
-        raise Unreadable("it ends before a PKG-INFO")
+        raise Unreadable(f"it ends before a {member}")
 
 
 def _passing(error: Exception) -> UpstreamError | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from aiomirror.distributions import SourceSearch
+from aiomirror.distributions import PKG_INFO, SourceSearch
 
 
 class Memory:
@@ -33,7 +33,7 @@ class Memory:
 
 
 class Enough(Exception):  # noqa: N818 (it ends a transfer that has brought what it was begun for)
-    """Raised by a sink that needs no more of the file; ``text`` is the PKG-INFO."""
+    """Raised by a sink that needs no more of the file; ``text`` is that."""
 
     def __init__(self, text: bytes) -> None:
         super().__init__()
@@ -41,14 +41,16 @@ class Enough(Exception):  # noqa: N818 (it ends a transfer that has brought what
 
 
 class Search:
-    """Keeps nothing of a source archive, and raises Enough once its PKG-INFO has come.
+    """Keeps nothing of a source archive, and raises Enough once the member that is looked for has come.
 
     Raises:
+        Absent: the archive has ended, and did not have it.
         Unreadable: there is none to be had.
     """
 
-    def __init__(self, filename: str) -> None:
-        self._filename, self._search = filename, SourceSearch(filename)
+    def __init__(self, filename: str, member: str = PKG_INFO) -> None:
+        self._filename, self._member = filename, member
+        self._search = SourceSearch(filename, member)
         self.received = 0
         """As for every sink."""
 
@@ -62,4 +64,4 @@ class Search:
 
     async def restart(self) -> None:
         """As for every sink."""
-        self._search, self.received = SourceSearch(self._filename), 0
+        self._search, self.received = SourceSearch(self._filename, self._member), 0

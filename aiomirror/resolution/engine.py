@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from copy import copy
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from aiomirror.resolution.dependencies import of_wanted
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
     from packaging.utils import NormalizedName
 
     from aiomirror.requirements.values import Wanted
+    from aiomirror.resolution.dependencies import Dependency
     from aiomirror.resolution.library import Key
     from aiomirror.resolution.values import Closure, Needs, Rules
     from aiomirror.simple.values import ProjectPage
@@ -68,6 +71,18 @@ class Resolution:
         ]
         return other
 
+    def beside(self, roots: Sequence[Wanted], targets: Sequence[Target]) -> Resolution:
+        """Another one over all that was read, of these roots alone, what they require followed to the end.
+
+        Constraints and overrides are not carried over.  One of the two may go on at a time.
+        """
+        other = object.__new__(Resolution)
+        other._demanded = Demanded(tuple(map(of_wanted, roots)))
+        other._library = copy(self._library)  # which shares what it has read
+        other._library.rules = replace(self._library.rules, max_depth=None)
+        other._attempts = [_Attempt(View(one, other._library, other._demanded)) for one in targets]
+        return other
+
     def page(self, project: NormalizedName, page: ProjectPage | None, why: str = NO_PROJECT) -> None:
         """Hand in a project page; None: it cannot be had, and why not."""
         self._wake(self._library.put_page(project, page, why))
@@ -86,9 +101,7 @@ class Resolution:
         for attempt in self._unsolved():
             attempt.scout.run()
         if self._library.complete:
-            solutions: list[tuple[View, Solution]] = []
-            for attempt in self._attempts:
-                attempt.solve(solutions)
+            self._solve()
         if not self._library.complete:
             for attempt in self._unsolved():
                 attempt.scout.run()  # what the attempts came upon has its own depths
@@ -102,6 +115,13 @@ class Resolution:
         solved = [(one.view, one.solution) for one in self._attempts if one.solution is not None]
         assert len(solved) == len(self._attempts), "something is still needed"
         return union_of_solutions(self._library, solved)
+
+    def _solve(self) -> None:
+        solutions: list[tuple[View, Solution]] = []
+        for attempt in self._attempts:
+            attempt.solve(solutions)
+            if not self._library.complete:
+                break  # most of what one target lacks the others would lack, too
 
     def _unsolved(self) -> list[_Attempt]:
         return [attempt for attempt in self._attempts if attempt.solution is None]
@@ -154,18 +174,22 @@ class _Attempt:
             return solve(view, self.scout, roots, self._effort)
         walk = Walk(view, self.scout)
         solution = walk.solve()
-        if walk.lacking:
-            return None
-        if solution is not None:
-            return raised(view, self.scout, walk, solution)
-        if hopeless := self._hopeless():
-            return hopeless
-        if len(walk.core) < len(roots):
+        if solution is not None or walk.lacking:
+            return solution and raised(view, self.scout, solution, walk)
+        return self._hopeless() or self._resolve(walk.core)
+
+    def _resolve(self, core: Sequence[Dependency]) -> Solution | None:
+        """By the resolver; ``core``: roots that probably have no solution."""
+        view, roots = self.view, self.view.roots
+        if len(core) < len(roots):
             # What has no solution by itself has none among all the others, and is told in fewer words.
-            solution = solve(view, self.scout, walk.core, self._effort)
+            solution = solve(view, self.scout, core, self._effort)
             if solution is None or not solution.solved:
                 return solution
-        return solve(view, self.scout, roots, self._effort)
+        solution = solve(view, self.scout, roots, self._effort)
+        if solution is None or not solution.solved:
+            return solution
+        return raised(view, self.scout, solution)
 
     def _hopeless(self) -> Solution | None:
         """All roots that nothing satisfies, at once, where a resolver would stop at the first."""

@@ -1,6 +1,6 @@
-"""What a walk gave up too much of: versions that could be newer, all else being equal or newer, too.
+"""What a search gave up too much of: versions that could be newer, all else being equal or newer, too.
 
-A walk rules out a version for the sake of another choice, and does not come back to it when that choice is
+A search rules out a version for the sake of another choice, and does not come back to it when that choice is
 itself taken back later.
 """
 
@@ -23,16 +23,22 @@ MAX_TRIALS = 8
 """Newer versions of one project that are tried."""
 
 
-def raised(view: View, scout: Scout, walk: Walk, solution: Solution) -> Solution | None:
-    """The solution of a walk with each project as new as it can be without another being older.
+def raised(view: View, scout: Scout, solution: Solution, walk: Walk | None = None) -> Solution | None:
+    """A solution, the walk's if there is one, with its projects as new as they can be, and none older.
 
-    One project is raised at a time, and what it then needs along with it.  None if something is missing, which
-    has become a need.
+    One project is raised at a time, and what it then needs along with it; those first that are furthest
+    behind, for one may be raised at the cost of another.  None if something is missing, which has become a
+    need.
     """
+    if walk is None:  # the resolver's
+        walk = Walk(view, scout, _versions(solution))
+        if walk.solve() is None:
+            return None if walk.lacking else solution
     lifted = True
     while lifted:  # what was raised may let others go higher
         lifted = False
-        for project in tuple(solution.picks):
+        behind = {project: walk.behind(project) for project in solution.picks}
+        for project in sorted(filter(behind.get, behind), key=behind.__getitem__, reverse=True):
             while project in solution.picks:
                 better = _lifted(view, scout, walk, solution, project)
                 if better is None:
@@ -47,8 +53,8 @@ def raised(view: View, scout: Scout, walk: Walk, solution: Solution) -> Solution
 def _lifted(
     view: View, scout: Scout, walk: Walk, solution: Solution, project: NormalizedName
 ) -> tuple[Walk, Solution] | None:
-    """A better solution, with a newer version of this project; None if there is none or something is missing."""
-    held = {name: offer.release for name, offer in solution.picks.items()}
+    """A better solution, with a newer version of this project, if there is one and nothing is missing."""
+    held = _versions(solution)
     for release in islice(walk.newer(project), MAX_TRIALS):
         trial = Walk(view, scout, {**held, project: release})
         found = trial.solve()
@@ -58,6 +64,10 @@ def _lifted(
         if found is not None and _better(view, found, solution, project):
             return trial, found
     return None
+
+
+def _versions(solution: Solution) -> dict[NormalizedName, Release]:
+    return {project: offer.release for project, offer in solution.picks.items()}
 
 
 def _better(view: View, found: Solution, than: Solution, project: NormalizedName) -> bool:

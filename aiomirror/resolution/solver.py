@@ -7,7 +7,7 @@ next one starts over, over data that has grown.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Never
 
 from packaging.utils import NormalizedName
 from resolvelib import AbstractProvider, BaseReporter, ResolutionImpossible, ResolutionTooDeep, Resolver
@@ -16,9 +16,9 @@ from aiomirror.resolution.matching import matches
 from aiomirror.resolution.solution import Solution, prove
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set as AbstractSet
 
-    from resolvelib.structs import RequirementInformation
+    from resolvelib.structs import RequirementInformation, State
 
     from aiomirror.resolution.dependencies import Dependency
     from aiomirror.resolution.releases import Release
@@ -53,8 +53,16 @@ class Pin:
     depth: int
 
 
+class _Solved(Exception):  # noqa: N818 (it ends a search that has brought what it was begun for)
+    """The resolver has a version for everything; ``pins`` are what it has."""
+
+    def __init__(self, pins: Mapping[NormalizedName, Pin]) -> None:
+        super().__init__()
+        self.pins = pins
+
+
 class Effort(BaseReporter[Demand, Pin, NormalizedName]):
-    """Counts the steps of all attempts for one target."""
+    """Counts the steps of all attempts for one target, and ends those that succeed."""
 
     def __init__(self) -> None:
         self.steps = 0
@@ -63,27 +71,68 @@ class Effort(BaseReporter[Demand, Pin, NormalizedName]):
         """Another step."""
         self.steps += 1
 
+    def ending(self, state: State[Demand, Pin, NormalizedName]) -> Never:
+        """Leave, before resolvelib draws a graph of the pins.
+
+        It would do that by recursion, without end where projects that nothing needs any more need each other.
+        """
+        raise _Solved(state.mapping)
+
 
 def solve(view: View, scout: Scout, roots: Iterable[Dependency], effort: Effort) -> Solution | None:
     """The solution for roots of a target; None if something is missing, which has become a need."""
-    resolver = Resolver(_Provider(view, scout), effort)
-    demands = [Demand(root) for root in roots]
+    barred: set[Release] = set()
+    while True:
+        found = _attempt(view, scout, roots, effort, barred)
+        if found is None or isinstance(found, Solution):
+            # Without the barred versions there is no solution; nobody knows about those with them.
+            return Solution(gave_up=True) if found and barred else found
+        solution = prove(view, {project: pin.offer for project, pin in found.items()}, roots)
+        if solution is not None:
+            return solution
+        # resolvelib may keep a pin and forget what it requires, where it has become fit again.
+        forgotten = {pin.offer.release for pin in found.values() if _forgotten(view, pin, found)}
+        if not forgotten - barred:
+            return Solution(gave_up=True)
+        barred.add(next(pin.offer.release for pin in found.values() if pin.offer.release in forgotten))
+
+
+def _attempt(
+    view: View, scout: Scout, roots: Iterable[Dependency], effort: Effort, barred: AbstractSet[Release]
+) -> Mapping[NormalizedName, Pin] | Solution | None:
+    """What the resolver comes to, or why it comes to nothing; None if something is missing."""
+    resolver = Resolver(_Provider(view, scout, barred), effort)
     try:
-        result = resolver.resolve(demands, max_rounds=view.library.rules.max_rounds - effort.steps)
+        resolver.resolve(
+            [Demand(root) for root in roots], max_rounds=view.library.rules.max_rounds - effort.steps
+        )
+    except _Solved as solved:
+        return solved.pins
     except MissingDataError:
         return None
     except ResolutionImpossible as error:
         return Solution(causes=_causes(error.causes))
     except ResolutionTooDeep:
         return Solution(gave_up=True)
-    solution = prove(view, {project: pin.offer for project, pin in result.mapping.items()}, roots)
-    assert solution is not None, "what the resolver found is not what was asked for"
-    return solution
+    raise AssertionError("a resolver ends in one of these ways")
+
+
+def _forgotten(view: View, pin: Pin, pins: Mapping[NormalizedName, Pin]) -> bool:
+    """Whether something that the pin requires is not there."""
+    assert pin.offer.facts is not None
+    requires = (one for extra in ("", *pin.extras) for one in view.dependencies(pin.offer.facts, extra))
+    return any(
+        one.project not in pins
+        or not one.admits(pins[one.project].offer.release)
+        or not set(one.extras).issubset(pins[one.project].extras)
+        for one in requires
+    )
 
 
 class _Provider(AbstractProvider[Demand, Pin, NormalizedName]):
-    def __init__(self, view: View, scout: Scout) -> None:
+    def __init__(self, view: View, scout: Scout, barred: AbstractSet[Release]) -> None:
         self._view = view
+        self._barred = barred
         self._scout = scout
         self._limit = view.library.rules.max_depth
         self._pins: dict[tuple[Offer, tuple[NormalizedName, ...], int], Pin] = {}
@@ -105,14 +154,15 @@ class _Provider(AbstractProvider[Demand, Pin, NormalizedName]):
             raise MissingDataError
         demands = list(requirements[identifier])
         banned = set(incompatibilities[identifier])
-        depth = min(one.depth for one in demands)
+        # resolvelib asks again after the last demand was taken back, too.
+        depth = min((one.depth for one in demands), default=0)
         dependencies = dict.fromkeys(one.dependency for one in demands)
         extras = tuple(sorted({extra for one in dependencies for extra in one.extras}))
 
         def pins() -> Iterator[Pin]:
             for offer in matches(self._view, identifier, dependencies):
                 pin = self._pin(offer, extras, depth)
-                if pin not in banned:
+                if pin not in banned and offer.release not in self._barred:
                     yield pin
 
         return pins

@@ -112,8 +112,10 @@ def _impossible(view: View, release: Release) -> str:
         steps.append(f"{release} needs {dependency}")
         bounds = (dependency, *view.constraints(dependency.project))
         below = next(admitted(view, dependency.project, bounds), None)
-        if below not in view.impossible or len(steps) == MAX_TOLD:
+        if below not in view.impossible:
             break
+        if len(steps) == MAX_TOLD:
+            return f"{', '.join(steps)}, and so on"
         release = below
     rivals = view.roots_on(dependency.project)
     last = (

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections import defaultdict, deque
 from dataclasses import dataclass, field
+from itertools import takewhile
 from typing import TYPE_CHECKING
 
 from aiomirror.resolution.matching import match, matches
@@ -58,12 +59,22 @@ class _Node:
     children: Demands = field(default_factory=dict)
     turns: int = 0
 
+    @property
+    def together(self) -> dict[Dependency, None]:
+        """All demands, each once, in a fixed order."""
+        return dict.fromkeys(one for group in self.demands.values() for one in group)
+
+    @property
+    def extras(self) -> list[NormalizedName]:
+        """Those that are demanded, sorted."""
+        return sorted({extra for group in self.demands.values() for one in group for extra in one.extras})
+
 
 class Walk:
     """One attempt for one target, from the start; ``scout`` looks behind the versions that are chosen.
 
-    ``held`` are versions that come before newer ones, where they will do; with them the walk is over as soon as
-    a choice would have to be taken back.
+    ``held`` are versions that come before newer ones, where they will do; with them the walk is over as soon
+    as a choice would have to be taken back.
     """
 
     def __init__(
@@ -103,23 +114,27 @@ class Walk:
             self._view.roots,
         )
 
+    def behind(self, project: NormalizedName) -> int:
+        """After a solution: how many better versions the requirements on a project admit."""
+        node = self._nodes[project]
+        found = matches(self._view, project, node.together)
+        return sum(1 for _ in takewhile(lambda offer: offer is not node.offer, found))
+
     def newer(self, project: NormalizedName) -> Iterator[Release]:
-        """After a solution: better versions that would leave each other project one, the best first.
+        """After a solution: those of them that would leave each other project one, the best first.
 
         What was ruled out on the way is not any more.
         """
         self._bans.clear()
         node = self._nodes[project]
-        demands = dict.fromkeys(one for group in node.demands.values() for one in group)
-        extras = sorted({extra for one in demands for extra in one.extras})
-        for offer in matches(self._view, project, demands):
+        for offer in matches(self._view, project, node.together):
             if offer is node.offer:
                 return
             if offer.facts is None:
                 self.lacking = True
                 self._scout.ask(offer)
                 return
-            if self._obstacle(project, offer.release, self._requires(offer, extras)) is None:
+            if self._obstacle(project, offer.release, self._requires(offer, node.extras)) is None:
                 yield offer.release
 
     def _settle_reached(self) -> None:
@@ -148,8 +163,7 @@ class Walk:
         if not self._view.has_page(project):
             self.lacking = True
             return {}
-        demands = dict.fromkeys(one for group in node.demands.values() for one in group)
-        extras = sorted({extra for one in demands for extra in one.extras})
+        demands, extras = node.together, node.extras
         blocked: dict[NormalizedName, None] = {}
         for offer in self._candidates(project, node, demands):
             if offer.facts is None:
@@ -219,6 +233,9 @@ class Walk:
         together = dict.fromkeys(one for other, group in others if other != source for one in group)
         together.update(dict.fromkeys(demands))
         banned = self._bans.get(child, ())
+        held = node and node.offer and node.offer.release
+        if held and held not in banned and match(self._view, held, together):
+            return True  # mostly there is no need to look for another one
         return any(offer.release not in banned for offer in matches(self._view, child, together))
 
     def _judge(self, offer: Offer, demands: Iterable[Dependency]) -> bool:
@@ -227,7 +244,8 @@ class Walk:
         always = self._view.dependencies(offer.facts, "")
         for one in demands:
             if one in always and self._never(one):
-                self._view.impossible[offer.release] = one
+                # The first reason stays: it rests on earlier ones, and a later one may rest on this.
+                self._view.impossible.setdefault(offer.release, one)
                 return True
         return False
 

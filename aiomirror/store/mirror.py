@@ -130,6 +130,15 @@ class Store:
         """The Requires-Python inside a wheel or a source archive, as written; None when there is none."""
         return await self._hops.run(reading.read_requires_python, self._tree, project, filename)
 
+    async def source_member(self, project: str, filename: str, member: str, size: int) -> bytes | None:
+        """A file in the top-level folder of a source archive; None unless that is here, of ``size`` bytes.
+
+        Raises:
+            Absent: the archive has none.
+            Unreadable: there is none to be had.
+        """
+        return await self._hops.run(reading.read_source_member, self._tree, project, filename, member, size)
+
     async def make_metadata(
         self, project: str, filename: str, *, expected: Digests | None = None
     ) -> FileRecord | None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, cast
 
 from packaging.utils import canonicalize_name
 
-from aiomirror.distributions import core_metadata, requires_python, wheel_metadata
+from aiomirror.distributions import core_metadata, requires_python, source_member, wheel_metadata
 from aiomirror.plan import FileRecord
 from aiomirror.store.digests import Digester
 from aiomirror.store.faults import translated
@@ -126,6 +126,19 @@ def read_requires_python(tree: Tree, project: str, filename: str) -> str | None:
     with _opened(tree, project, filename) as file:
         metadata = None if file is None else core_metadata(cast("BinaryIO", file), filename)
     return requires_python(metadata) if metadata else None
+
+
+def read_source_member(tree: Tree, project: str, filename: str, member: str, size: int) -> bytes | None:
+    """A file in the top-level folder of a source archive; None unless that is here, of ``size`` bytes.
+
+    Raises:
+        Absent: the archive has none.
+        Unreadable: there is none to be had.
+    """
+    with _opened(tree, project, filename) as file:
+        if file is None or os.fstat(file.fileno()).st_size != size:
+            return None
+        return source_member(cast("BinaryIO", file), filename, member)
 
 
 def folders(tree: Tree) -> list[NormalizedName]:

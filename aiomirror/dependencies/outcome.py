@@ -1,0 +1,101 @@
+"""What is wanted, of a closure that was found."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from packaging.specifiers import SpecifierSet
+
+from aiomirror.desired import Desired, Trouble
+from aiomirror.errors import ConflictError, FileError, UpstreamError
+from aiomirror.recorded import withdrawn
+from aiomirror.requirements.values import Wanted
+from aiomirror.selection import demands
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator, Sequence
+
+    from packaging.utils import NormalizedName
+
+    from aiomirror.closure import Closed
+    from aiomirror.config import Config
+    from aiomirror.requirements.values import Parsed
+    from aiomirror.resolution import Choice, Conflict
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What came of following the dependencies, on its way to what is wanted."""
+
+    config: Config
+    parsed: Parsed
+    closed: Closed
+    avoided: Sequence[Conflict]
+    present: Collection[NormalizedName]
+    count: int
+    """How many targets there are."""
+
+    def desired(self, roots: Sequence[Wanted]) -> Desired:
+        """What is wanted."""
+        plain = demands(roots, self.parsed.constraints)
+        locked = [one for one in self.parsed.wanted if one.files]
+        wants = demands(locked, self.parsed.constraints)
+        for project, choices in self.closed.closure.chosen.items():
+            chosen = tuple(self._want(one, plain.get(project, ())) for one in choices)
+            wants[project] = (*wants.get(project, ()), *chosen)
+        for project, asked in plain.items():
+            if self._is_visited_anyway(project) or self.config.policy_for(project).latest != 1:
+                wants[project] = (*wants.get(project, ()), *asked)
+        for project in withdrawn(self.closed.pages, self.closed.errors, self.present):
+            wants.setdefault(project, plain.get(project) or (Wanted(project, SpecifierSet(), text=project),))
+        problems = (*self._conflicts(), *self._unread(), *self._refused())
+        return Desired(
+            wants,
+            problems,
+            (*self.closed.closure.warnings, *self._left_out()),
+            complete=not any(isinstance(error, UpstreamError) for error in self.closed.errors.values()),
+            unverified=self.closed.unverified,
+        )
+
+    def _want(self, choice: Choice, roots: Sequence[Wanted]) -> Wanted:
+        hashes = [one.hashes for one in roots]
+        return Wanted(
+            choice.project,
+            # By its text: "==1.0" would be 1.0+local, too.
+            SpecifierSet(f"==={choice.version}"),
+            extras=frozenset(choice.extras),
+            hashes=frozenset().union(*hashes) if all(hashes) else frozenset(),
+            origin="",  # of which the text tells
+            text=choice.chain,
+            targets=choice.targets if self.config.policy.targets else (),
+        )
+
+    def _is_visited_anyway(self, project: NormalizedName) -> bool:
+        """Whether a root has no part in the closure, so that its page has to say what is the matter."""
+        if project in self.closed.closure.chosen or self.config.policy.targets:
+            return False
+        return any(one.alone and project in one.projects for one in self.avoided)
+
+    def _conflicts(self) -> Iterator[Trouble]:
+        """The conflicts that cannot be got round: on targets that were named, or on all of them."""
+        for one in self.closed.closure.conflicts:
+            yield ConflictError(one.why, one.targets), "", ""
+        for one in self.avoided:
+            if len(one.targets) == self.count and not one.alone:
+                yield ConflictError(one.why, one.targets), "", ""
+
+    def _left_out(self) -> Iterator[str]:
+        for one in self.avoided:
+            if len(one.targets) < self.count:
+                yield f"left out where it does not go: {ConflictError(one.why, one.targets)}"
+
+    def _unread(self) -> Iterator[Trouble]:
+        for (project, filename), error in self.closed.errors.items():
+            if isinstance(error, UpstreamError):
+                yield error, project, filename
+
+    def _refused(self) -> Iterator[Trouble]:
+        for one in self.closed.closure.refused:
+            if (one.project, one.filename) not in self.closed.errors:
+                yield FileError(one.project, one.filename, one.why), one.project, one.filename

@@ -1,0 +1,51 @@
+"""What the configuration means to a resolution."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from aiomirror.resolution import Cutoff, Resolution, Rules
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from packaging.utils import NormalizedName
+
+    from aiomirror.config import Config
+    from aiomirror.requirements.values import Parsed, Wanted
+    from aiomirror.targets import Target
+
+
+def rules_of(config: Config) -> Rules:
+    """The rules, those of single projects included."""
+    policy, following = config.policy, config.following
+    formats, moments = policy.formats, {}
+    for project in config.projects:
+        own = config.policy_for(project)
+        moments[project] = own.exclude_newer
+        for kind in ("only_binary", "no_binary"):
+            if project in getattr(own.formats, kind) - getattr(formats, kind):
+                formats = formats.then((kind, project))
+    return Rules(
+        prereleases=policy.prereleases,
+        formats=formats,
+        max_file_size=policy.max_file_size,
+        max_depth=following.max_depth if following.enabled else 0,
+        all_matching=following.all_matching,
+        exclude_newer=Cutoff(policy.exclude_newer, moments),
+    )
+
+
+def excluded(config: Config) -> list[NormalizedName]:
+    """The projects that are never mirrored."""
+    return [project for project, rules in config.projects.items() if rules.exclude]
+
+
+def resolution_of(
+    config: Config, roots: Sequence[Wanted], targets: Sequence[Target], parsed: Parsed
+) -> Resolution:
+    """A resolution that has read nothing, and takes excluded projects for missing."""
+    resolution = Resolution(roots, targets, rules_of(config), parsed.constraints, parsed.overrides)
+    for project in excluded(config):
+        resolution.page(project, None, "the configuration excludes it")
+    return resolution

@@ -1,0 +1,35 @@
+"""What comes of following dependencies, and what it takes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from packaging.utils import NormalizedName
+
+    from aiomirror.desired import Desired
+    from aiomirror.index import Index, PageRead
+    from aiomirror.lookout import Lookout
+    from aiomirror.metadata import Metadata
+    from aiomirror.resolution import Resolution
+
+
+@dataclass(frozen=True, slots=True)
+class Followed:
+    """What is wanted so far, and what it was found with; neither pages nor a resolution, if it was known."""
+
+    desired: Desired
+    pages: Mapping[NormalizedName, PageRead] = field(default_factory=dict)
+    resolution: Resolution | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Upstream:
+    """All that upstream is asked."""
+
+    index: Index
+    lookout: Lookout
+    metadata: Metadata

@@ -1,0 +1,30 @@
+"""What a run is to mirror."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from packaging.utils import NormalizedName
+
+    from aiomirror.errors import AiomirrorError
+    from aiomirror.requirements.values import Wanted
+
+Trouble = tuple["AiomirrorError", str, str]
+"""An error, and the project and the file that it is about, or "" for either."""
+
+
+@dataclass(frozen=True, slots=True)
+class Desired:
+    """Wants by project, and what is to be said of how they came about."""
+
+    wants: Mapping[NormalizedName, tuple[Wanted, ...]] = field(default_factory=dict)
+    problems: tuple[Trouble, ...] = ()
+    warnings: tuple[str, ...] = ()
+    complete: bool = True
+    """Whether all was read that the choice rests on."""
+    unverified: Mapping[tuple[str, str], str] = field(default_factory=dict)
+    """By project and file: sha256 of metadata that was read in parts, which the file's own has to have."""
