@@ -63,18 +63,12 @@ async def close(
         DestinationError: the mirror, which may hold metadata, cannot be read.
     """
     feeder = _Feeder(resolution, index, metadata, told)
-    failure = None
     try:
-        async with asyncio.TaskGroup() as group:
-            workers = [group.create_task(feeder.work()) for _ in range(jobs)]
-            await feeder.drive()
-            for worker in workers:
-                worker.cancel()
-    except* DestinationError as failures:
-        failure = _first(failures)
-    if failure is not None:
-        raise failure
-    closure = await asyncio.to_thread(resolution.closure)
+        await feeder.run(jobs)
+        closure = await asyncio.to_thread(resolution.closure)
+    except BaseException:
+        resolution.stop()  # a thread cannot be cancelled, and the program would wait for it
+        raise
     return Closed(closure, feeder.pages, feeder.errors, feeder.unverified)
 
 
@@ -93,6 +87,20 @@ class _Feeder:
     _texts: int = 0
     _todo: asyncio.Queue[NormalizedName | MetadataNeed] = field(default_factory=asyncio.Queue)
     _come: asyncio.Queue[Feed] = field(default_factory=asyncio.Queue)
+
+    async def run(self, jobs: int) -> None:
+        """Get all that is needed, ``jobs`` things at a time."""
+        failure = None
+        try:
+            async with asyncio.TaskGroup() as group:
+                workers = [group.create_task(self.work()) for _ in range(jobs)]
+                await self.drive()
+                for worker in workers:
+                    worker.cancel()
+        except* DestinationError as failures:
+            failure = _first(failures)
+        if failure is not None:
+            raise failure
 
     async def drive(self) -> None:
         """Go on as soon as something has come, with all that has come, until nothing is needed."""

@@ -43,8 +43,8 @@ def demand_of(index_url: str, parsed: Parsed, rules: Rules, targets: Sequence[Ta
     digest = hashlib.sha256(f"{METHOD} {index_url} {more}".encode())
     formats = sorted(rules.formats.no_binary), sorted(rules.formats.only_binary)
     cutoffs = rules.exclude_newer.everywhere, sorted(rules.exclude_newer.projects.items())
-    bounds = rules.max_file_size, rules.max_depth, rules.max_rounds
-    digest.update(f"{rules.prereleases} {rules.all_matching} {formats} {bounds} {cutoffs}".encode())
+    bounds = rules.admission, sorted(rules.projects.items()), rules.max_depth, rules.max_rounds
+    digest.update(f"{rules.all_matching} {formats} {bounds} {cutoffs}".encode())
     for target in targets:
         tags = hashlib.sha256(" ".join(map(str, target.tags)).encode()).hexdigest()
         digest.update(f"{target.name} {sorted(target.environment.items())} {tags}".encode())

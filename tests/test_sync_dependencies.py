@@ -322,3 +322,14 @@ def test_a_dry_run_plans_dependencies_and_writes_nothing(follower: Mirror) -> No
     ran = follower.sync("top", "--dry-run")
     assert "bottom" in ran.out
     assert not follower.dest.exists()
+
+
+def test_rules_of_projects_hold_for_dependencies(follower: Mirror, tmp_path: Path) -> None:
+    top, pre = wheel(follower, "top", "1.0", "shared", "big"), wheel(follower, "shared", "2.0rc1")
+    wheel(follower, "shared", "1.0")
+    small = wheel(follower, "big", "1.0")
+    follower.upstream.add_file("big", "big-2.0-py3-none-any.whl", core_metadata=True, size=10_000_000)
+    settings = tmp_path / "aiomirror.toml"
+    settings.write_text('[project.shared]\npre = true\n[project.big]\nmax-file-size = "1MB"\n')
+    follower.sync("top", "--config", str(settings))
+    assert follower.files() == {top, pre, small}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from aiomirror.resolution import Cutoff, Resolution, Rules
+from aiomirror.resolution import Admission, Cutoff, Resolution, Rules
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -13,27 +13,33 @@ if TYPE_CHECKING:
 
     from aiomirror.config import Config
     from aiomirror.requirements.values import Parsed, Wanted
+    from aiomirror.selection import Policy
     from aiomirror.targets import Target
 
 
 def rules_of(config: Config) -> Rules:
     """The rules, those of single projects included."""
     policy, following = config.policy, config.following
-    formats, moments = policy.formats, {}
+    formats, moments, admissions = policy.formats, {}, {}
     for project in config.projects:
         own = config.policy_for(project)
+        admissions[project] = _admission(own)
         moments[project] = own.exclude_newer
         for kind in ("only_binary", "no_binary"):
             if project in getattr(own.formats, kind) - getattr(formats, kind):
                 formats = formats.then((kind, project))
     return Rules(
-        prereleases=policy.prereleases,
+        admission=_admission(policy),
+        projects=admissions,
         formats=formats,
-        max_file_size=policy.max_file_size,
         max_depth=following.max_depth if following.enabled else 0,
         all_matching=following.all_matching,
         exclude_newer=Cutoff(policy.exclude_newer, moments),
     )
+
+
+def _admission(policy: Policy) -> Admission:
+    return Admission(policy.prereleases, policy.max_file_size)
 
 
 def excluded(config: Config) -> list[NormalizedName]:

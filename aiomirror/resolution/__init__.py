@@ -2,6 +2,7 @@
 
 from aiomirror.resolution.engine import Resolution
 from aiomirror.resolution.values import (
+    Admission,
     Choice,
     Closure,
     Conflict,
@@ -13,6 +14,7 @@ from aiomirror.resolution.values import (
 )
 
 __all__ = [
+    "Admission",
     "Choice",
     "Closure",
     "Conflict",

@@ -93,6 +93,10 @@ class Resolution:
         """Hand in a METADATA or PKG-INFO text that was asked for; None: it cannot be had, and why not."""
         self._wake(self._library.put_metadata(project, filename, text, why))
 
+    def stop(self) -> None:
+        """Have a call that is under way in another thread end soon, with an error and no result."""
+        self._library.stopped = True
+
     def advance(self) -> Needs:
         """Go as far as possible; return all that is missing, also what was asked for before and has not come.
 

@@ -56,11 +56,17 @@ class Unfolding:
             at += 1
 
 
+class StoppedError(Exception):
+    """Nobody waits for the result any more."""
+
+
 class Library:
     """Pages, metadata and needs.  What is asked for here and not there becomes a need."""
 
     def __init__(self, rules: Rules) -> None:
         self.rules = rules
+        self.stopped = False
+        """Whether to end soon, in whatever thread this is used."""
         self.refused: dict[Key, Refusal] = {}
         self.admitted: dict[tuple[NormalizedName, frozenset[Dependency]], Unfolding] = {}
         """What requirements on one project admit together, in the order of :class:`Releases`."""

@@ -50,7 +50,8 @@ def match(view: View, release: Release, demands: Collection[Dependency]) -> Offe
 def _matches(
     view: View, project: NormalizedName, bounds: Collection[Dependency], *, yanked: bool
 ) -> Iterator[Offer]:
-    prereleases = view.library.rules.prereleases or any(one.prereleases for one in bounds)
+    admission = view.library.rules.admission_of(project)
+    prereleases = admission.prereleases or any(one.prereleases for one in bounds)
     found = False
     held_back: list[Release] = []
     for release in admitted(view, project, bounds):

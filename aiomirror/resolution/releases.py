@@ -68,11 +68,12 @@ def read_releases(page: ProjectPage, rules: Rules) -> Releases:
         return Releases(absent="upstream has quarantined the project")
     releases: dict[object, Release] = {}
     cutoff = rules.exclude_newer.of(page.project)
+    largest = rules.admission_of(page.project).max_file_size
     for file in page.files:
         parsed = parse_filename(file.filename, page.project)
         if parsed is None or parsed.version is None or not _in_time(file, cutoff):
             continue
-        if rules.max_file_size is not None and (file.size or 0) > rules.max_file_size:
+        if largest is not None and (file.size or 0) > largest:
             continue
         version = parse_version(parsed.version)
         release = releases.get(version or parsed.version)

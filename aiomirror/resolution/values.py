@@ -33,13 +33,25 @@ class Cutoff:
 
 
 @dataclass(frozen=True, slots=True)
+class Admission:
+    """Which files of a project count; without a word about what they are for."""
+
+    prereleases: bool = False
+    max_file_size: int | None = None
+    """In bytes; larger files are as good as not there, files of unknown size are not."""
+
+
+EVERYWHERE = Admission()
+
+
+@dataclass(frozen=True, slots=True)
 class Rules:
     """What holds for a whole resolution."""
 
-    prereleases: bool = False
+    admission: Admission = EVERYWHERE
+    projects: Mapping[NormalizedName, Admission] = field(default_factory=dict)
+    """For single projects instead."""
     formats: FormatControl = FormatControl()
-    max_file_size: int | None = None
-    """In bytes; larger files are as good as not there, files of unknown size are not."""
     max_depth: int | None = None
     """Roots are at depth 0; what is deeper is not followed.  None: no bound."""
     all_matching: bool = False
@@ -47,6 +59,10 @@ class Rules:
     exclude_newer: Cutoff = field(default_factory=Cutoff)
     max_rounds: int = 50_000
     """Steps of the resolver per target, in all its attempts; hostile indexes could keep it busy for ever."""
+
+    def admission_of(self, project: NormalizedName) -> Admission:
+        """Which files of the project count."""
+        return self.projects.get(project, self.admission)
 
 
 @dataclass(frozen=True, slots=True)

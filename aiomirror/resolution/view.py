@@ -14,7 +14,7 @@ from packaging.markers import UndefinedComparison, UndefinedEnvironmentName
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from packaging.tags import parse_tag
 
-from aiomirror.resolution.library import UNKNOWN
+from aiomirror.resolution.library import UNKNOWN, StoppedError
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Sequence
@@ -178,6 +178,8 @@ class View:
 
     def offer(self, release: Release, *, yanked: bool = False) -> Offer | None:
         """What the target would take of a version, None for nothing; ``yanked``: also yanked files."""
+        if self.library.stopped:  # here, where every way to a solution comes by all the time
+            raise StoppedError
         key = (release, yanked)
         offer = self._offers.get(key)
         if key not in self._offers or (offer and offer.facts is None):

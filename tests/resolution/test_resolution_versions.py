@@ -81,7 +81,7 @@ def test_prereleases_come_in_if_named_or_if_there_is_nothing_else(root: str, ver
 def test_prereleases_come_in_where_a_dependency_or_the_rules_say_so() -> None:
     index = Index().add("a", "1").add("a", "2rc1").add("c", "1", "a>=2a0")
     assert resolve(index, "a", "c").versions()["a"] == "2rc1"
-    assert resolve(index, "a", rules=Rules(prereleases=True)).versions() == {"a": "2rc1"}
+    assert resolve(index, "a", rules=Rules(Admission(prereleases=True))).versions() == {"a": "2rc1"}
 
 
 def test_local_versions_count_as_the_public_one_and_are_newer() -> None:
@@ -112,7 +112,7 @@ def test_files_that_are_too_large_or_too_new_are_not_there() -> None:
         .add("a", "3", uploaded=day)
         .add("a", "4", uploaded=None)
     )
-    assert resolve(index, "a", rules=Rules(max_file_size=1_000)).versions() == {"a": "4"}
+    assert resolve(index, "a", rules=Rules(Admission(max_file_size=1_000))).versions() == {"a": "4"}
     assert resolve(index, "a", rules=Rules(exclude_newer=Cutoff(day))).versions() == {"a": "2"}
     own = Cutoff(day, {canonicalize_name("a"): None})
     assert resolve(index, "a", rules=Rules(exclude_newer=own)).versions() == {"a": "4"}
