@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from aiomirror.resolution import Admission, Cutoff, Resolution, Rules
@@ -25,9 +26,13 @@ def rules_of(config: Config) -> Rules:
         own = config.policy_for(project)
         admissions[project] = _admission(own)
         moments[project] = own.exclude_newer
-        for kind in ("only_binary", "no_binary"):
-            if project in getattr(own.formats, kind) - getattr(formats, kind):
-                formats = formats.then((kind, project))
+        # As a set of names: on both sides stands what may come as either.
+        sides = own.formats.sources(project), own.formats.wheels(project)
+        formats = replace(
+            formats,
+            no_binary=formats.no_binary - {project} | ({project} if sides[0] else set()),
+            only_binary=formats.only_binary - {project} | ({project} if sides[1] else set()),
+        )
     return Rules(
         admission=_admission(policy),
         projects=admissions,

@@ -9,7 +9,7 @@ from packaging.utils import canonicalize_name
 from synthetic_index import LINUX, MACOS, NEW, OLD, PURE, SDIST, WINDOWS, Index, resolve, wanted
 
 from aiomirror.requirements.values import FormatControl
-from aiomirror.resolution import Cutoff, Rules
+from aiomirror.resolution import Admission, Cutoff, Rules
 from aiomirror.simple.values import ProjectStatus
 
 LINUX_WHEEL = "cp312-cp312-manylinux_2_17_x86_64"
