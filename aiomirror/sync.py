@@ -156,7 +156,8 @@ class _Run:
             self._account.warned(warning)
         for error, project, filename in desired.problems:
             self._fail(Problem.of(error, project, filename))
-        self._account.census.complete = desired.complete
+        # What a conflict kept out of the closure is not therefore wanted by nothing.
+        self._account.census.complete = desired.complete and not desired.problems
         self._reporter.projects(len(desired.wants))
         asked = Demand.of(self._index.shown, self._config.policy_for, desired.wants)
         await self._transfer(Agenda(asked, self._store, self._state), len(asked))

@@ -333,3 +333,26 @@ def test_rules_of_projects_hold_for_dependencies(follower: Mirror, tmp_path: Pat
     settings.write_text('[project.shared]\npre = true\n[project.big]\nmax-file-size = "1MB"\n')
     follower.sync("top", "--config", str(settings))
     assert follower.files() == {top, pre, small}
+
+
+def test_what_a_conflict_keeps_out_is_not_pruned(follower: Mirror) -> None:
+    where = ["--platform", "linux", "--python-version", "3.12", "--keep-going"]
+    prune = ["--prune", "--grace", "0d"]
+    wheel(follower, "top", "1.0", "shared")
+    wheel(follower, "shared", "1.0")
+    follower.sync("top", *where)
+    before = follower.files()
+    wheel(follower, "rival", "1.0", "shared>=2")
+    follower.sync("top", "rival", *where, *prune, code=3)
+    assert follower.files() == before
+
+
+def test_dependencies_that_nothing_needs_any_more_are_pruned(follower: Mirror) -> None:
+    top = wheel(follower, "top", "1.0", "shared")
+    wheel(follower, "shared", "1.0")
+    other = wheel(follower, "other", "1.0")
+    follower.sync("top", "other")
+    new = wheel(follower, "top", "2.0")
+    follower.sync("top", "other", "--prune", "--grace", "0d")
+    assert follower.files() == {new, other}
+    assert top not in follower.files()
