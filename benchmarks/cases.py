@@ -60,15 +60,15 @@ class Goal:
     per: str = ""
 
 
-SNATCH = "bandersnatch"
+SNATCH, BARE = "bandersnatch", "bare aiohttp"
 HASHING = ("sha256sum", "openssl dgst")
 CONDITIONAL = "curl, pages if changed"
 
 CASES = [
-    Case("small", "first sync, small", "small", peers=(SNATCH,)),
-    Case("small-20ms", "first sync, small, 20 ms", "small", delayed=True, peers=(SNATCH,)),
-    Case("mixed", "first sync, mixed", "mixed", peers=(SNATCH,)),
-    Case("mixed-20ms", "first sync, mixed, 20 ms", "mixed", delayed=True, peers=(SNATCH,)),
+    Case("small", "first sync, small", "small", peers=(BARE, SNATCH)),
+    Case("small-20ms", "first sync, small, 20 ms", "small", delayed=True, peers=(BARE, SNATCH)),
+    Case("mixed", "first sync, mixed", "mixed", peers=(BARE, SNATCH)),
+    Case("mixed-20ms", "first sync, mixed, 20 ms", "mixed", delayed=True, peers=(BARE, SNATCH)),
     Case(
         "newest-20ms", "newest of 300 projects, 20 ms", "small", Select.NEWEST, delayed=True,
         peers=("morgan",),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from benchmarks.peers import Bandersnatch, Morgan, PipDownload, PythonPypiMirror
-from benchmarks.tools import Aiomirror, ConditionalCurl, Curl, Wget2
+from benchmarks.tools import Aiomirror, BareClient, ConditionalCurl, Curl, Wget2
 from benchmarks.verifying import OpensslDigest, Sha256sum
 
 if TYPE_CHECKING:
@@ -16,7 +16,15 @@ if TYPE_CHECKING:
 
 def roster(names: Iterable[str]) -> list[Tool]:
     """The contenders of these names, in this order."""
-    known: list[Tool] = [Aiomirror(), Curl(), ConditionalCurl(), Wget2(), Sha256sum(), OpensslDigest()]
+    known: list[Tool] = [
+        Aiomirror(),
+        Curl(),
+        ConditionalCurl(),
+        Wget2(),
+        BareClient(),
+        Sha256sum(),
+        OpensslDigest(),
+    ]
     known += [Bandersnatch(), Morgan(), PipDownload(), PythonPypiMirror()]
     by_name = {tool.name: tool for tool in known}
     return [by_name[name] for name in names if name in by_name]

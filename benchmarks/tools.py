@@ -251,3 +251,20 @@ class Wget2:
 
     def fault(self, task: Task, requests: int) -> str:  # noqa: ARG002
         return fault_of_tree(task)
+
+
+class BareClient:
+    """What a Python program with aiohttp cannot go below; not a floor that goals are set against."""
+
+    name = "bare aiohttp"
+
+    def lacks(self, work: Path) -> str:  # noqa: ARG002
+        return ""
+
+    def command(self, task: Task) -> Command:
+        urls = task.write("urls", [f"{task.url}/{entry.path}" for entry in task.wanted])
+        program = Path(__file__).with_name("bare.py")
+        return Command((sys.executable, str(program), urls, str(task.dest), str(task.connections)))
+
+    def fault(self, task: Task, requests: int) -> str:  # noqa: ARG002
+        return fault_of_tree(task)
