@@ -6,6 +6,8 @@ the machine names another index; what they install can only come from the index 
 
 from __future__ import annotations
 
+import gzip
+import importlib.metadata
 import io
 import json
 import os
@@ -16,9 +18,11 @@ import threading
 from contextlib import contextmanager
 from dataclasses import dataclass
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Self
 
 import uv
+from packaging.utils import canonicalize_name, parse_wheel_filename
 
 from aiomirror.cli import main
 from builders import make_metadata, make_sdist, make_wheel, module_name
@@ -26,14 +30,15 @@ from catalogue import JSON_TYPE
 from upstream import Upstream
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
-    from pathlib import Path
+    from collections.abc import Iterator, Mapping, Sequence
 
 REASON = """eats "files" & <b>shelves</b>; it's 100% bröken \N{PILE OF POO}"""
 NAMES = ("app", "foo-bar-baz", "shop", "futuristic", "local-build", "from-source", "build-helper")
 OLD, NEW = "2020-02-02T00:00:00.000000Z", "2024-02-02T00:00:00.123456Z"
 RESOLVED = {"app": "1.1", "foo-bar-baz": "1.5", "shop": "1.10"}
 """What ``app`` brings with it: not the yanked 2.0, and 1.10 is newer than 1.9."""
+FOR_TARGET = Path(__file__).parents[1] / "benchmarks" / "for_target.py"
+"""pip with the markers of another machine."""
 PATIENCE = 120  # seconds that a client may take before something is badly wrong
 
 
@@ -90,30 +95,38 @@ def release(
 
 def self_building_sdist() -> bytes:
     """An sdist whose build needs ``build-helper`` and nothing else: its backend travels with it."""
+    return ready_sdist("from-source", "1.0", builds_with=("build-helper",))
+
+
+def ready_sdist(
+    name: str, version: str, *, requires: tuple[str, ...] = (), builds_with: tuple[str, ...] = ()
+) -> bytes:
+    """An sdist with its own backend, which hands out a wheel that is in it and imports ``builds_with``."""
+    root, wheel = f"{module_name(name)}-{version}", f"{module_name(name)}-{version}-py3-none-any.whl"
     backend = (
-        "import shutil, build_helper\n"
+        f"import {', '.join(['shutil', *map(module_name, builds_with)])}\n"
         "def build_wheel(directory, config_settings=None, metadata_directory=None):\n"
-        "    return shutil.copy('ready/from_source-1.0-py3-none-any.whl', directory).rpartition('/')[2]\n"
+        f"    return shutil.copy('ready/{wheel}', directory).rpartition('/')[2]\n"
     )
     build = [
         "[build-system]",
-        'requires = ["build-helper"]',
+        f"requires = {json.dumps(builds_with)}",
         'build-backend = "backend"',
         'backend-path = ["in"]',
     ]
     members = {
-        "PKG-INFO": make_metadata("from-source", "1.0"),
+        "PKG-INFO": make_metadata(name, version, requires=requires),
         "pyproject.toml": "\n".join(build).encode(),
         "in/backend.py": backend.encode(),
-        "ready/from_source-1.0-py3-none-any.whl": make_wheel("from-source", "1.0"),
+        f"ready/{wheel}": make_wheel(name, version, requires=requires),
     }
     buffer = io.BytesIO()
-    with tarfile.open(fileobj=buffer, mode="w:gz") as archive:
+    with tarfile.open(fileobj=buffer, mode="w") as archive:
         for path, data in members.items():
-            entry = tarfile.TarInfo(f"from_source-1.0/{path}")
+            entry = tarfile.TarInfo(f"{root}/{path}")
             entry.size = len(data)
             archive.addfile(entry, io.BytesIO(data))
-    return buffer.getvalue()
+    return gzip.compress(buffer.getvalue(), mtime=0)
 
 
 def published_files(upstream: Upstream, name: str, version: str) -> dict[str, str]:
@@ -185,6 +198,31 @@ class Clients:
         where = ["--no-cache", "--python", sys.executable, "--project", str(project)]
         self._run([uv.find_uv_bin(), "lock", *where, "--default-index", index])
 
+    def uv_sync(self, index: str, project: Path) -> None:
+        """Install what ``uv.lock`` lists, as it is, into the project's ``.venv``."""
+        where = ["--no-cache", "--python", sys.executable, "--project", str(project)]
+        self._run([uv.find_uv_bin(), "sync", "--frozen", *where, "--default-index", index])
+
+    def uv_takes(self, index: str, roots: Sequence[str], *where: str) -> dict[str, str]:
+        """Project → version: what uv resolves, of wheels alone; ``where`` are its options for a target."""
+        wanted = self.home / "requirements.in"
+        wanted.write_text("\n".join(roots))
+        plain = ["--quiet", "--no-header", "--no-annotate", "--only-binary", ":all:"]
+        compiled = self.uv("compile", index, *plain, *where, str(wanted))
+        return dict(line.split("==") for line in compiled.splitlines())
+
+    def pip_takes(self, index: str, dest: Path, roots: Sequence[str], *where: str) -> dict[str, str]:
+        """The same of pip, with the markers of the target: of itself it has those of the machine.
+
+        It downloads, for older ones do not install for a Python that is not theirs; ``dest`` is to be empty.
+        """
+        switches = ["--isolated", "--no-input", "--disable-pip-version-check", "--no-cache-dir", "--quiet"]
+        wheels = ["--only-binary", ":all:", "--dest", str(dest)]
+        program = [sys.executable, str(FOR_TARGET), "download"]
+        self._run([*program, *switches, *wheels, *where, "--index-url", index, *roots])
+        found = (parse_wheel_filename(path.name) for path in dest.iterdir())
+        return {name: str(version) for name, version, _, _ in found}
+
     def install(self, client: str, index: str, target: Path, *arguments: str) -> str:
         """Install into a folder of its own, which spares an environment for each test."""
         run = {"pip": self.pip, "uv": self.uv}[client]
@@ -203,6 +241,12 @@ class Clients:
         )
         assert done.returncode == 0, f"{command}\n{done.stdout}"
         return done.stdout
+
+
+def installed_versions(target: Path) -> dict[str, str]:
+    """Project → version of what is in a folder, by its metadata."""
+    found = importlib.metadata.distributions(path=[str(target)])
+    return {canonicalize_name(one.name): one.version for one in found}
 
 
 def imported_versions(target: Path, *names: str) -> dict[str, str]:
@@ -230,6 +274,11 @@ class Asked:
     content_type: str
 
 
+class _Server(ThreadingHTTPServer):
+    request_queue_size = 128
+    """uv connects dozens of times at once; of five that wait, a sixth would be tried again a second later."""
+
+
 class StaticServer:
     """http.server as ``python -m http.server`` has it; it notes what it is asked."""
 
@@ -253,7 +302,7 @@ class StaticServer:
             def log_message(self, *_: object) -> None:
                 """Nothing on the tests' standard error."""
 
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self._server = _Server(("127.0.0.1", 0), Handler)
         self.url = f"http://127.0.0.1:{self._server.server_address[1]}{prefix}"
 
     handler: type[SimpleHTTPRequestHandler] = SimpleHTTPRequestHandler

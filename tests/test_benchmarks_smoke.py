@@ -77,8 +77,7 @@ def test_a_mirror_made_before_is_hashed_by_all(tmp_path: Path) -> None:
     assert requests(raw) == {"aiomirror": 0, "sha256sum": 0, "openssl dgst": 0}
 
 
-MATRIX_TOOLS = ["curl"]
-"""With aiomirror, which comes first, as soon as its sync has ``--python-version``."""
+MATRIX_TOOLS = ["aiomirror", "curl"]
 
 
 @pytest.mark.slow

@@ -157,6 +157,20 @@ def test_reasons_of_files_that_cannot_be_chosen(filename: str, reason: LeftOut) 
     assert selection.left_out == {filename: reason}
 
 
+def test_of_names_that_differ_in_case_alone_the_first_of_the_page_is_the_one() -> None:
+    listed = page("Foo-1.0.zip", "foo-1.0.zip", "foo-1.0.tar.gz", "FOO-1.0.zip")
+    selection = select(listed, [want("foo")], Policy())
+    assert chosen(selection) == ["Foo-1.0.zip", "foo-1.0.tar.gz"]
+    doubles = ("foo-1.0.zip", "FOO-1.0.zip")
+    assert selection.left_out == dict.fromkeys(doubles, LeftOut.SAME_BUT_FOR_CASE)
+
+
+def test_nor_is_the_second_one_when_the_first_is_ruled_out() -> None:
+    listed = page(entry("Foo-1.0.zip", size=1001), entry("foo-1.0.zip", size=1000), "foo-0.9.zip")
+    selection = select(listed, [want("foo")], Policy(max_file_size=1000))
+    assert chosen(selection) == ["foo-0.9.zip"]
+
+
 def test_legacy_formats_on_demand() -> None:
     files = ["foo-1.0-py2.7.egg", "foo-1.0.win32.exe", "foo-1.0.win-amd64-py3.4.msi"]
     assert chosen(select(page(*files), [want("foo")], Policy(legacy_formats=True))) == sorted(files)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
@@ -9,6 +11,7 @@ from packaging.utils import canonicalize_name
 from aiomirror.requirements import FormatControl, Wanted, parse_spec
 from aiomirror.selection import MAX_NAMED, LeftOut, Policy, Selection, demands, select
 from aiomirror.simple.values import ProjectFile, ProjectPage, ProjectStatus
+from aiomirror.targets import parse_targets
 
 A, B, C = "a" * 64, "b" * 64, "c" * 64
 FOO = canonicalize_name("foo")
@@ -133,3 +136,39 @@ def test_constraints_bind_locks() -> None:
     (want,) = demands([locked({SDIST: A})], [bound])[FOO]
     (error,) = errors(select(page({SDIST: A}), [want], Policy()))
     assert "its version is not asked for" in error
+
+
+LINUX, WINDOWS = (
+    f"foo-1.0-cp312-cp312-{platform}.whl" for platform in ("manylinux_2_17_x86_64", "win_amd64")
+)
+FOR_LINUX = Policy(targets=parse_targets(["3.12"], ["linux"]))
+
+
+@pytest.mark.parametrize("best", [False, True])
+def test_targets_do_without_what_a_lock_lists_for_others(*, best: bool) -> None:
+    files = {LINUX: A, WHEEL: A, WINDOWS: A, SDIST: B}
+    selection = select(page(files), [locked(files)], replace(FOR_LINUX, best_wheel=best))
+    assert chosen(selection).keys() == ({LINUX} if best else {LINUX, WHEEL})
+    assert not selection.unsatisfied
+
+
+@pytest.mark.parametrize("there", [{WINDOWS: A}, {}])
+def test_a_lock_lists_versions_that_are_for_other_machines(there: dict[str, str]) -> None:
+    selection = select(page(there), [locked({WINDOWS: A})], FOR_LINUX)
+    assert not selection.chosen
+    assert not selection.unsatisfied
+
+
+def test_a_lock_lists_versions_that_are_for_other_pythons() -> None:
+    newer = ProjectFile(filename=WHEEL, url="", hashes={"sha256": A}, requires_python=">=3.13")
+    selection = select(ProjectPage(project=FOO, files=(newer,)), [locked({WHEEL: A})], FOR_LINUX)
+    assert not selection.chosen
+    assert not selection.unsatisfied
+
+
+def test_what_a_target_needs_of_a_lock_is_missed() -> None:
+    selection = select(page({WINDOWS: A}), [locked({WINDOWS: A, SDIST: B})], FOR_LINUX)
+    assert selection.unsatisfied
+    selection = select(page({WINDOWS: A}), [locked({WINDOWS: A, LINUX: B})], FOR_LINUX)
+    (error,) = errors(selection)
+    assert error.endswith("(locked in uv.lock:5; not listed upstream)")

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from aiomirror.errors import NoMatchingFileError
-from aiomirror.selection.fitting import for_targets, may_fit
+from aiomirror.selection.fitting import WHEEL, for_targets, may_fit
 from aiomirror.selection.values import Chosen, LeftOut, Policy, Selection
 from aiomirror.simple.filenames import FileKind, parse_filename, parse_version, version_key
 from aiomirror.simple.values import ProjectFile
@@ -58,6 +58,10 @@ def demands(
     return result
 
 
+_SPARED = frozenset({LeftOut.OTHER_TARGET, LeftOut.WORSE_WHEEL, LeftOut.SPARE_SOURCE})
+"""Why the targets do without a file, be it locked or not."""
+
+
 def _alike(one: Wanted, other: Wanted) -> bool:
     return (one.specifier, one.hashes, one.files, one.targets) == (
         other.specifier,
@@ -85,8 +89,8 @@ def select(page: ProjectPage, wants: Sequence[Wanted], policy: Policy) -> Select
         found = _choose(releases, want, policy, left_out)
         for one in found:
             chosen[one.file.filename] = _union(chosen.get(one.file.filename), one)
-        missing = _missing(page, found, want, policy)
-        if missing or not found:
+        missing = _missing(page, found, want, policy, left_out)
+        if missing or not (found or _goes_elsewhere(want, policy, left_out)):
             unsatisfied.append(_unsatisfied(page, releases, want, left_out, missing))
     reasons = {name: reason for name, reason in left_out.items() if name not in chosen}
     return Selection(tuple(chosen.values()), reasons, tuple(unsatisfied))
@@ -98,7 +102,13 @@ def _releases(page: ProjectPage, policy: Policy, reasons: _Reasons) -> dict[obje
     if page.status.marker == "quarantined":  # offers no files, whatever it lists (PEP 792)
         reasons.leave(page.files, LeftOut.QUARANTINED)
         return releases
+    # On a disk that ignores case the second of two such names would replace the first.  The first of the page
+    # is the one, whatever is asked, so that no run takes the other.
+    first: dict[str, ProjectFile] = {}
     for file in page.files:
+        if first.setdefault(file.filename.casefold(), file) is not file:
+            reasons.leave([file], LeftOut.SAME_BUT_FOR_CASE)
+            continue
         parsed = parse_filename(file.filename, page.project)
         if reason := _ruled_out(file, parsed, page.project, policy):
             reasons.leave([file], reason)
@@ -242,7 +252,22 @@ def _union(one: Chosen | None, other: Chosen) -> Chosen:
     return replace(one, wanted_by=(*one.wanted_by, *other.wanted_by), accepted=accepted)
 
 
-def _missing(page: ProjectPage, found: Iterable[Chosen], want: Wanted, policy: Policy) -> list[str]:
+def _goes_elsewhere(want: Wanted, policy: Policy, left_out: Mapping[str, LeftOut]) -> bool:
+    """Whether a lock, which is for all machines, lists a version of which the targets can have nothing."""
+    return bool(want.files and policy.targets) and all(
+        left_out.get(name) is LeftOut.OTHER_TARGET
+        or (name.endswith(WHEEL) and not may_fit(name, policy.targets))
+        for name in want.files
+    )
+
+
+def _missing(
+    page: ProjectPage,
+    found: Iterable[Chosen],
+    want: Wanted,
+    policy: Policy,
+    left_out: Mapping[str, LeftOut],
+) -> list[str]:
     """The files of a lock that were not found, without those that the policy rules out."""
     found_names = {one.file.filename for one in found}
     upstream = {file.filename: file for file in page.files} if want.files else {}
@@ -250,7 +275,7 @@ def _missing(page: ProjectPage, found: Iterable[Chosen], want: Wanted, policy: P
     for name in want.files.keys() - found_names:
         file = upstream.get(name) or ProjectFile(filename=name, url="", hashes={})
         reason = _ruled_out(file, parse_filename(name, page.project), page.project, policy)
-        if policy.targets and not may_fit(name, policy.targets):
+        if left_out.get(name) in _SPARED or (policy.targets and not may_fit(name, policy.targets)):
             continue
         if reason is None or reason < LeftOut.LEGACY_FORMAT:  # the first one that a policy decides
             missing.append(name)

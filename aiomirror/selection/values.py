@@ -24,23 +24,24 @@ class LeftOut(enum.IntEnum):
     NOT_A_DISTRIBUTION = 1
     OTHER_PROJECT = 2
     NO_VERSION = 3
-    LEGACY_FORMAT = 4
-    WHEEL = 5
-    SOURCE_ARCHIVE = 6
-    TOO_LARGE = 7
-    UNDATED = 8
-    TOO_NEW = 9
-    OTHER_VERSION = 10
-    UNKNOWN_VERSION = 11
-    NOT_LOCKED = 12
-    YANKED = 13
-    OTHER_DIGEST = 14
-    PRE_RELEASE = 15
-    OLDER = 16
-    OTHER_TARGET = 17
-    WORSE_WHEEL = 18
-    SPARE_SOURCE = 19
-    QUARANTINED = 20
+    SAME_BUT_FOR_CASE = 4
+    LEGACY_FORMAT = 5
+    WHEEL = 6
+    SOURCE_ARCHIVE = 7
+    TOO_LARGE = 8
+    UNDATED = 9
+    TOO_NEW = 10
+    OTHER_VERSION = 11
+    UNKNOWN_VERSION = 12
+    NOT_LOCKED = 13
+    YANKED = 14
+    OTHER_DIGEST = 15
+    PRE_RELEASE = 16
+    OLDER = 17
+    OTHER_TARGET = 18
+    WORSE_WHEEL = 19
+    SPARE_SOURCE = 20
+    QUARANTINED = 21
 
     def __str__(self) -> str:
         return _SENTENCES[self]
@@ -50,6 +51,7 @@ _SENTENCES = {
     LeftOut.NOT_A_DISTRIBUTION: "not a distribution",
     LeftOut.OTHER_PROJECT: "named as another project's file",
     LeftOut.NO_VERSION: "no version can be read from its name",
+    LeftOut.SAME_BUT_FOR_CASE: "its name differs in case alone from one listed before it",
     LeftOut.LEGACY_FORMAT: "a legacy format; --legacy-formats takes it",
     LeftOut.WHEEL: "a wheel, and --no-binary leaves wheels out",
     LeftOut.SOURCE_ARCHIVE: "a source archive, and --only-binary leaves those out",
