@@ -8,10 +8,15 @@ from __future__ import annotations
 
 import asyncio
 import sys
+from contextlib import suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 import aiohttp
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 
 async def main(urls: list[str], dest: Path, connections: int) -> None:
@@ -34,9 +39,8 @@ async def main(urls: list[str], dest: Path, connections: int) -> None:
 if __name__ == "__main__":
     dest = Path(sys.argv[2])
     dest.mkdir(parents=True)
-    try:
-        from uvloop import new_event_loop
-    except ImportError:
-        new_event_loop = asyncio.new_event_loop
-    with asyncio.Runner(loop_factory=new_event_loop) as runner:
+    factory: Callable[[], asyncio.AbstractEventLoop] | None = None
+    with suppress(ImportError):
+        from uvloop import new_event_loop as factory
+    with asyncio.Runner(loop_factory=factory) as runner:
         runner.run(main(Path(sys.argv[1]).read_text().split(), dest, int(sys.argv[3])))
