@@ -23,6 +23,13 @@ if TYPE_CHECKING:
     from aiomirror.simple.notes import Notes
     from aiomirror.simple.values import Digests
 
+MAX_FILES = 100_000
+"""Files that a page may list, of whatever kind and whosever they are.
+
+The largest real projects have some 30,000.  A page is read and judged on the event loop, which takes a few
+seconds for as many as this, and a signal waits that long.
+"""
+
 MAX_SIZE = 2**63 - 1
 """Bytes; a size beyond it is none that any file system, or our database, can hold."""
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from enum import Enum
 from functools import lru_cache
+from unicodedata import category
 
 import msgspec
 from packaging.utils import NormalizedName, canonicalize_name
@@ -21,11 +22,9 @@ MAX_FILENAME = 240
 MAX_VERSION = 240
 """Characters; a longer text is no version, whatever it says."""
 
-# Separators, control characters (C0, DEL, C1), the characters that turn the direction of writing, and lone
-# surrogates, which no file system can store.
-_UNSAFE = re.compile(
-    r"[/\\\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]",
-)
+_UNPRINTABLE = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
+"""Control characters, what turns the direction of writing or is not seen at all, lone surrogates, which no
+file system can store, and line separators: the categories of Unicode that the store refuses, too."""
 
 
 class FileKind(Enum):
@@ -75,9 +74,13 @@ def is_safe_filename(name: str) -> bool:
     """Whether ``name`` is one plain path component that may be written to disk as it stands (C-SAFE-1)."""
     if not name or name[0] in ".-~":
         return False
+    if "/" in name or "\\" in name or len(name) > MAX_FILENAME:
+        return False
     if name.isascii():  # nearly all are, and for them this takes a third of the time
-        return len(name) <= MAX_FILENAME and name.isprintable() and "/" not in name and "\\" not in name
-    return not _UNSAFE.search(name) and len(name.encode()) <= MAX_FILENAME
+        return name.isprintable()
+    if any(category(character) in _UNPRINTABLE for character in name):
+        return False
+    return len(name.encode()) <= MAX_FILENAME
 
 
 def parse_filename(filename: str, project: NormalizedName) -> ParsedName | None:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from packaging.utils import canonicalize_name
 
 from aiomirror.errors import ContentTypeError
+from aiomirror.simple.build import MAX_FILES
 from aiomirror.simple.charset import parse_content_type
 from aiomirror.simple.notes import shown
 from aiomirror.simple.read_json import read_json_page, read_json_root
@@ -29,20 +30,28 @@ _HTML_TYPES = frozenset({HTML_TYPE, "text/html"})
 _VALID_NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?")
 
 
-def read_page(body: bytes, content_type: str | None, url: str, project: NormalizedName) -> ProjectPage:
+def read_page(
+    body: bytes,
+    content_type: str | None,
+    url: str,
+    project: NormalizedName,
+    *,
+    max_files: int | None = MAX_FILES,
+) -> ProjectPage:
     """Read the page of ``project``.
 
     ``url`` is where the body finally came from, without credentials: links are relative to it, and errors
     quote it.  Only distribution files are kept, and only those whose names are safe and ``project``'s own.
+    A page that lists more than ``max_files`` is malformed, whatever they are; None: any number.
     Raises ContentTypeError, ApiVersionError, MalformedPageError or WrongProjectError.
     """
     media_type, charset = parse_content_type(content_type)
     if media_type == JSON_TYPE:
-        return read_json_page(body, url, project)
+        return read_json_page(body, url, project, max_files)
     if media_type in _HTML_TYPES:
         from aiomirror.simple.read_html import read_html_page  # noqa: PLC0415 (lxml takes its time; JSON is usual)
 
-        return read_html_page(body, charset, url, project)
+        return read_html_page(body, charset, url, project, max_files)
     raise _unsupported(content_type, url)
 
 

@@ -7,6 +7,7 @@ charset is decided by our rules alone, and it is the only parser tried that stay
 from __future__ import annotations
 
 import re
+import sys
 from datetime import datetime
 from typing import TYPE_CHECKING, TypeVar
 
@@ -32,6 +33,14 @@ MAX_DEPTH = 200
 """Elements open at once.  For each end tag that fits none of them the parser looks at all of them, so without
 a limit 50,000 open elements and as many stray end tags take seconds."""
 
+ELEMENTS_PER_FILE = 10
+"""Of a page that lists as many files as it may; real ones have two, a link and a line break."""
+
+MAX_PROJECTS = 2_000_000
+"""Links of a root index; the largest real one has a third of that.  For as many it takes ten seconds."""
+ELEMENTS_PER_PROJECT = 3
+"""As above: there are so many projects that less of each has to do."""
+
 _CHUNK = 1 << 16
 """Characters per feeding: an error in the target is noticed at the end of a chunk only."""
 
@@ -42,27 +51,37 @@ TargetT = TypeVar("TargetT", bound="_Target")
 T = TypeVar("T")
 
 
-class _TooDeepError(Exception):
-    """More elements are open than a page of links has."""
+class _TooMuchError(Exception):
+    """More of something than a page of links has; ``str()`` says of what."""
 
 
 class _Target:
     """Collects what a page says: anchors with an href, the base, meta tags.
 
-    Of repeated ones the first counts, except for anchors.
+    Of repeated ones the first counts, except for anchors.  ``max_links``: how many of those a page may have,
+    each with so many elements, itself among them; None: any number.
     """
 
-    def __init__(self) -> None:
+    _kind = "files"
+
+    def __init__(self, max_links: int | None, elements_per_link: int = ELEMENTS_PER_FILE) -> None:
         self.anchors: list[Mapping[str, str]] = []
         self.base: str | None = None
         self.meta: dict[str, str] = {}
-        self._depth = 0
+        self._depth = self._elements = 0
+        self._max_links = sys.maxsize if max_links is None else max_links
+        self._max_elements = self._max_links * elements_per_link
 
     def start(self, tag: str, attributes: Mapping[str, str]) -> None:
         self._depth += 1
         if self._depth > MAX_DEPTH:
-            raise _TooDeepError
+            raise _TooMuchError(f"more than {MAX_DEPTH} elements inside one another")
+        self._elements += 1
+        if self._elements > self._max_elements:
+            raise _TooMuchError(f"the page has more than {self._max_elements:,} elements")
         if tag == "a" and "href" in attributes:
+            if len(self.anchors) == self._max_links:
+                raise _TooMuchError(f"the page lists more than {self._max_links:,} {self._kind}")
             self.anchors.append(attributes)
         elif tag == "meta" and "name" in attributes:
             self.meta.setdefault(attributes["name"].strip().lower(), attributes.get("content", "").strip())
@@ -79,8 +98,10 @@ class _Target:
 class _RootTarget(_Target):
     """Collects the text of each anchor as well, in the anchors' order and in pieces."""
 
+    _kind = "projects"
+
     def __init__(self) -> None:
-        super().__init__()
+        super().__init__(MAX_PROJECTS, ELEMENTS_PER_PROJECT)
         self.texts: list[list[str]] = []
         self._in_anchor = False
 
@@ -99,12 +120,14 @@ class _RootTarget(_Target):
         self._in_anchor = self._in_anchor and tag != "a"
 
 
-def read_html_page(body: bytes, charset: str | None, url: str, project: NormalizedName) -> ProjectPage:
+def read_html_page(
+    body: bytes, charset: str | None, url: str, project: NormalizedName, max_files: int | None = None
+) -> ProjectPage:
     """Read a project page; raises ApiVersionError, MalformedPageError or WrongProjectError.
 
     HTML does not say whose page it is: one whose files are all of other projects is another project's.
     """
-    target = _parse(_Target(), body, charset, url)
+    target = _parse(_Target(max_files), body, charset, url)
     notes = Notes()
     api_version, ahead = check_api_version(target.meta.get("pypi:repository-version"), url)
     if ahead:
@@ -140,8 +163,8 @@ def _parse(target: TargetT, body: bytes, charset: str | None, url: str) -> Targe
         for start in range(0, len(text), _CHUNK):
             parser.feed(text[start : start + _CHUNK])
         parser.close()
-    except _TooDeepError:
-        raise MalformedPageError(url, f"more than {MAX_DEPTH} elements inside one another") from None
+    except _TooMuchError as error:
+        raise MalformedPageError(url, str(error)) from None
     except (etree.LxmlError, ValueError) as error:
         raise MalformedPageError(url, f"the page cannot be parsed: {error}") from error
     return target

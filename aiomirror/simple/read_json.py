@@ -22,7 +22,7 @@ from aiomirror.simple.values import ProjectStatus
 from aiomirror.simple.versioning import check_api_version
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from packaging.utils import NormalizedName
 
@@ -32,6 +32,9 @@ LAST_SERIAL = "_last-serial"
 """Private to some indexes: a number that grows with each change of a project, as a number or as text."""
 LARGEST_SERIAL = 2**63 - 1
 """SQLite's largest number."""
+
+COMMAS_PER_FILE = 30
+"""Of a page that lists as many files as it may; real ones have fewer than 20, those in texts counted."""
 
 T = TypeVar("T")
 StructT = TypeVar("StructT", bound=msgspec.Struct)
@@ -72,10 +75,17 @@ _ROOT = msgspec.json.Decoder(_Root)
 _LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
-def read_json_page(body: bytes, url: str, project: NormalizedName) -> ProjectPage:
+def read_json_page(
+    body: bytes, url: str, project: NormalizedName, max_files: int | None = None
+) -> ProjectPage:
     """Read a project page; raises ApiVersionError, MalformedPageError or WrongProjectError."""
+    # Each value of a list or an object but the first has a comma before it, so this bounds what is built of a
+    # page, whatever its shape is, before anything is.
+    if max_files is not None and body.count(b",") > (most := max_files * COMMAS_PER_FILE):
+        _fail(url, f"the page has more than {most:,} values")
     notes = Notes()
-    page = _decode(_PAGE, body, url) or _lenient_page(_load(body, url), url, notes)
+    page = _decode(_PAGE, body, url) or _lenient_page(_load(body, url), url, notes, max_files)
+    _check_number(page.files, url, max_files)
     meta = page.meta or _Meta()
     api_version, ahead = check_api_version(meta.api_version, url)
     if ahead:
@@ -106,6 +116,11 @@ def read_serial(stated: object) -> int | None:
     if isinstance(stated, int) and not isinstance(stated, bool) and 0 <= stated <= LARGEST_SERIAL:
         return stated
     return None
+
+
+def _check_number(files: Sequence[object], url: str, max_files: int | None) -> None:
+    if max_files is not None and len(files) > max_files:
+        _fail(url, f"the page lists {len(files):,} files, and {max_files:,} at most are read")
 
 
 def _check_name(name: str | None, url: str, project: NormalizedName, notes: Notes) -> None:
@@ -147,11 +162,12 @@ def _load(body: bytes, url: str) -> dict[str, Any]:
     return document
 
 
-def _lenient_page(document: dict[str, Any], url: str, notes: Notes) -> _Page:
+def _lenient_page(document: dict[str, Any], url: str, notes: Notes, max_files: int | None) -> _Page:
     meta = _lenient_meta(document, url, notes)
     files = document.get("files")
     if not isinstance(files, list):
         _fail(url, "the page has no list of files")
+    _check_number(files, url, max_files)
     name = document.get("name")
     if name is not None and not isinstance(name, str):
         _fail(url, f"the project's name is {shown(name)}")

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import random
 import re
+import sys
 
 import pytest
 from hypothesis import given, strategies as st
@@ -15,6 +16,7 @@ from packaging.utils import (
 from packaging.version import Version
 
 from aiomirror.simple.filenames import FileKind, is_safe_filename, parse_filename, parse_version, version_key
+from aiomirror.store.names import is_component
 
 WHEEL, SDIST, LEGACY = FileKind.WHEEL, FileKind.SDIST, FileKind.LEGACY
 
@@ -40,6 +42,7 @@ def test_C_SAFE_1_plain_names_are_safe(name: str) -> None:
     [
         *("", ".", "..", ".hidden", "-rf", "~root", "a/b", "/a", "a\\b", "a\0b", "a\nb", "a\x7fb", "a\x85b"),
         *("a\u202eb", "a\u2066b", "a\u200fb", "a\u061cb", "a\ud800b", "x" * 241, "é" * 121),
+        *("a\u200bb", "a\xadb", "a\ufeffb", "a\u2028b", "a\u2029b", "a\U000e0041b"),
     ],
 )
 def test_C_SAFE_1_other_names_are_not(name: str) -> None:
@@ -52,6 +55,12 @@ def test_C_SAFE_1_what_is_safe_is_one_component_that_can_be_stored(name: str) ->
         assert not re.search(r"[/\\\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]", name)
         assert name[0] not in ".-~"
         assert 0 < len(name.encode()) <= 240
+
+
+def test_C_SAFE_1_the_store_takes_every_name_that_is_safe() -> None:
+    names = (f"a{chr(code)}{more}" for code in range(sys.maxunicode + 1) for more in ("", "b.metadata"))
+    assert [name for name in names if is_safe_filename(name) and not is_component(name)] == []
+    assert is_component("é" * 120 + ".metadata")
 
 
 @pytest.mark.parametrize(

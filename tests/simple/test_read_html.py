@@ -10,6 +10,7 @@ from packaging.utils import canonicalize_name
 from pypi_simple import ProjectPage as OraclePage
 
 from aiomirror.errors import ApiVersionError, MalformedPageError, PageError, WrongProjectError
+from aiomirror.simple import read_html
 from aiomirror.simple.read import read_page, read_root
 from aiomirror.simple.values import HTML_TYPE, ProjectFile, ProjectPage, ProjectStatus
 
@@ -395,6 +396,39 @@ def test_G18_nesting_is_bounded(page: str) -> None:
     with pytest.raises(MalformedPageError, match="inside one another"):
         read(LINK + page)
     assert time.perf_counter() - started < 2
+
+
+def few(page: str) -> int:
+    return len(read_page(page.encode(), "text/html", URL, SIX, max_files=3).files)
+
+
+def test_G18_links_are_bounded() -> None:
+    links = "".join(f"<a href=six-{number}.zip>x</a>" for number in range(4))
+    with pytest.raises(MalformedPageError, match="the page lists more than 3 files"):
+        few(links)
+    assert few(links.removesuffix("</a>").rpartition("<a")[0]) == 3
+    assert len(read_page(links.encode(), "text/html", URL, SIX, max_files=None).files) == 4
+
+
+def test_G18_links_to_anything_count() -> None:
+    with pytest.raises(MalformedPageError, match="the page lists more than 3 files"):
+        few(LINK + "<a href=about.html>x</a>" * 3)
+
+
+def test_G18_elements_are_bounded() -> None:
+    assert few(LINK + "<br>" * 20) == 1
+    with pytest.raises(MalformedPageError, match="the page has more than 30 elements"):
+        few(LINK + "<br>" * 30)
+
+
+def test_G18_the_links_of_a_root_index_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(read_html, "MAX_PROJECTS", 3)
+    links = [f"<a href=p{number}/>p{number}</a>" for number in range(4)]
+    assert len(read_root("".join(links[:3]).encode(), "text/html", URL)) == 3
+    with pytest.raises(MalformedPageError, match="the page lists more than 3 projects"):
+        read_root("".join(links).encode(), "text/html", URL)
+    with pytest.raises(MalformedPageError, match="the page has more than 9 elements"):
+        read_root(b"<br>" * 10, "text/html", URL)
 
 
 def test_G19_thirty_thousand_links() -> None:

@@ -398,6 +398,33 @@ def test_a_normal_page_reads_as_pypi_simple_reads_it() -> None:
         assert (file.upload_time, file.core_metadata) == (package.upload_time, package.metadata_digests)
 
 
+def few(page: object) -> int:
+    return len(read_page(json.dumps(page).encode(), JSON_TYPE, URL, SIX, max_files=3).files)
+
+
+FOUR = [listed(filename=f"six-{number}.zip") for number in range(4)]
+
+
+@pytest.mark.parametrize("more", [{}, {"name": "six", "versions": [1]}], ids=["typed", "the long way"])
+def test_G18_files_are_bounded(more: dict[str, object]) -> None:
+    assert few(document(*FOUR[:3], **more)) == 3
+    with pytest.raises(MalformedPageError, match="the page lists 4 files, and 3 at most are read"):
+        few(document(*FOUR, **more))
+    body = json.dumps(document(*FOUR, **more)).encode()
+    assert len(read_page(body, JSON_TYPE, URL, SIX, max_files=None).files) == 4
+
+
+def test_G18_what_is_no_file_counts() -> None:
+    with pytest.raises(MalformedPageError, match="the page lists 4 files"):
+        few(document({}, 1, None, {"filename": "about.html"}))
+
+
+def test_G18_values_are_bounded() -> None:
+    with pytest.raises(MalformedPageError, match="the page has more than 90 values"):
+        few(document(*FOUR[:1], extra=[0] * 100))
+    assert few(document(*FOUR[:1], extra=[0] * 50)) == 1
+
+
 JSON = st.recursive(
     st.none()
     | st.booleans()
