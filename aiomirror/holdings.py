@@ -6,12 +6,14 @@ without cause.
 
 from __future__ import annotations
 
+import hashlib
 from typing import TYPE_CHECKING
 
 from aiomirror.errors import PageError
 from aiomirror.plan import FileRecord, HeldFile, Holdings
 from aiomirror.simple.read import read_page
-from aiomirror.simple.values import HTML_TYPE, JSON_TYPE, ProjectPage
+from aiomirror.simple.render import render_html, render_json
+from aiomirror.simple.values import HTML_TYPE, JSON_TYPE, ProjectPage, ProjectStatus
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -41,10 +43,24 @@ async def own_page(
         if body is None:
             continue
         try:
-            return read_page(body, content_type, f"{OUR_URL}{project}/", project)
+            return read_page(body, content_type, f"{OUR_URL}{project}/", project, max_files=None)
         except PageError:
             continue  # damaged: the other form, or the files themselves, still know
     return None
+
+
+def lost_status(project: NormalizedName, records: Mapping[str, FileRecord]) -> ProjectStatus:
+    """What our page said of the project before it was lost, as far as the digests of its record tell.
+
+    Only of the page of a project under quarantine, for which no reason was given, is the digest known.
+    """
+    quarantined = ProjectStatus("quarantined")
+    page = ProjectPage(project=project, files=(), status=quarantined)
+    for name, render in {"index.v1_json": render_json, "index.html": render_html}.items():
+        record = records.get(name)
+        if record is not None and record.sha256 == hashlib.sha256(render(page)).hexdigest():
+            return quarantined
+    return ProjectStatus()
 
 
 class _Folder:

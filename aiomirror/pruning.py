@@ -47,7 +47,7 @@ class Withdrawn:
     """What becomes of projects that upstream has deleted (404, 410) or quarantined (PEP 792)."""
 
     deleted: Withdrawal = Withdrawal.KEEP
-    quarantined: Withdrawal = Withdrawal.HIDE
+    quarantined: Withdrawal = Withdrawal.REMOVE
 
 
 @dataclass(frozen=True, slots=True)

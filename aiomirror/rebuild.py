@@ -7,13 +7,12 @@ from typing import TYPE_CHECKING
 
 from aiomirror.describe import described, sibling
 from aiomirror.errors import DamagedError, FileError
-from aiomirror.holdings import own_page
+from aiomirror.holdings import PAGES, lost_status, own_page
 from aiomirror.plan import NO_STAT, FileRecord, HeldFile
 from aiomirror.progress import counted
 from aiomirror.publish import Publication, Publisher
 from aiomirror.report import Outcome, Problem, Report, Status
 from aiomirror.simple.filenames import FileKind, parse_filename
-from aiomirror.simple.values import ProjectStatus
 from aiomirror.state import State
 from aiomirror.store import Store
 
@@ -31,6 +30,7 @@ async def rebuild(dest: Path, reporter: Reporter) -> Report:
 
     A file that our own page lists keeps what the page says of it; any other distribution is described from
     its own metadata.  A file whose bytes are not those that its page lists is no longer listed, and reported.
+    A project that was hidden because upstream has taken it back stays hidden, as long as the state knows.
 
     Raises:
         DestinationError: the folder is no mirror's, or cannot be written.
@@ -42,12 +42,12 @@ async def rebuild(dest: Path, reporter: Reporter) -> Report:
             rebuilder = _Rebuilder(store, state, reporter, report)
             publisher = Publisher(store, state)
             for warning in state.warnings:
-                report.warnings.append(warning)
-                reporter.warned(warning)
+                rebuilder.warn(warning)
             folders = await store.folders()
             reporter.projects(len(folders))
             for project in folders:
-                publication = await rebuilder.project(project)
+                if (publication := await rebuilder.project(project)) is None:
+                    continue
                 report.pages_written += await publisher.publish([publication])
                 reporter.published(project)
     report.seconds = time.monotonic() - started
@@ -73,15 +73,22 @@ class _Rebuilder:
     def __init__(self, store: Store, state: State, reporter: Reporter, report: Report) -> None:
         self._store, self._state, self._reporter, self._report = store, state, reporter, report
 
-    async def project(self, project: NormalizedName) -> Publication:
-        """What the folder holds: every distribution in it that is the project's own, and right."""
+    async def project(self, project: NormalizedName) -> Publication | None:
+        """What the folder holds: every distribution in it that is the project's own, and right.
+
+        None of a project that is hidden.
+        """
         page = await own_page(self._store, project)
         listed = {file.filename: file for file in page.files} if page else {}
-        status = page.status if page else ProjectStatus()
         known = self._state.recall([project])[project].records
+        status = page.status if page else lost_status(project, known)
         one = Publication(project, status, {}, {}, published=page is not None)
         facts: dict[str, ProjectFile] = {}
         names = await self._store.survey(project)
+        if known and not PAGES.keys() & (known.keys() | names.keys()):
+            # Pages that were lost have records; these were taken away.
+            self.warn(f"{project}: hidden, since upstream has deleted it; no page lists its files")
+            return None
         for name in sorted(names):
             if not self._is_its_file(project, name):
                 continue
@@ -119,6 +126,11 @@ class _Rebuilder:
         metadata = await sibling(self._store, one.project, name, listed)
         fact = listed or await described(self._store, one.project, name, found)
         return fact, HeldFile(record, found, metadata)
+
+    def warn(self, line: str) -> None:
+        """A line that is no failure."""
+        self._report.warnings.append(line)
+        self._reporter.warned(line)
 
     def _fail(self, error: FileError) -> None:
         problem = Problem.of(error, error.project, error.filename)

@@ -21,7 +21,7 @@ from aiomirror.cli import main
 from builders import make_sdist
 from catalogue import sha256
 from faults import Stall, Status
-from mirror import Ran
+from mirror import Ran, facts
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -406,6 +406,54 @@ def test_what_cannot_be_repaired_is_no_longer_listed(
     assert mirror.entry("foo", WHEEL).core_metadata
     assert ran.report["totals"]["failed"] == 1
     assert verify().errors() == []
+
+
+@pytest.mark.parametrize("name", [WHEEL, SDIST])
+def test_what_could_not_be_repaired_is_by_a_later_repair(verify: Verify, name: str) -> None:
+    mirror = verify.mirror
+    before = mirror.contents()
+    flipped(mirror.dest / "foo" / name)
+    mirror.upstream.always(f"/files/foo/{name}", Status(503))
+    verify.repair(code=5)
+    (line,) = verify.repair(code=5).errors()
+    assert line.startswith(
+        f"foo: {name}: was damaged before, and is not listed since then; no longer listed: "
+    )
+    assert "HTTP 503" in line
+    verify()
+    mirror.upstream.always(f"/files/foo/{name}")
+    *_, line = verify.repair().warnings()
+    assert line == f"foo: {name}: was damaged before, and is not listed since then; fetched anew"
+    assert mirror.contents() == before
+    assert not verify.repair().warnings()
+
+
+def test_what_could_not_be_repaired_and_was_put_right_by_hand_is_listed_again(verify: Verify) -> None:
+    mirror = verify.mirror
+    before, path = facts(mirror.entry("foo", SDIST)), mirror.dest / "foo" / SDIST
+    content = path.read_bytes()
+    flipped(path)
+    mirror.upstream.always(f"/files/foo/{SDIST}", Status(503))
+    verify.repair(code=5)
+    path.write_bytes(content)
+    (line,) = [line for line in verify.repair().warnings() if SDIST in line and "damaged" in line]
+    assert line.endswith("; listed again")
+    assert facts(mirror.entry("foo", SDIST)) == before
+    assert not verify.repair().warnings()
+
+
+def test_what_upstream_has_no_more_is_remembered_until_the_next_sync(verify: Verify) -> None:
+    mirror = verify.mirror
+    flipped(mirror.dest / "foo" / SDIST)
+    mirror.upstream.projects["foo"].files = [
+        file for file in mirror.upstream.projects["foo"].files if file["filename"] != SDIST
+    ]
+    for _ in range(2):
+        (line,) = verify.repair(code=5).errors()
+        assert line.endswith("no longer listed: upstream has no copy of these bytes")
+    mirror.sync("foo==1.0", "bar")
+    (line,) = verify.repair().warnings()
+    assert line == f"foo: on disk, and no page lists it: {SDIST}"
 
 
 def test_one_file_that_cannot_be_had_does_not_keep_others_from_being_repaired(verify: Verify) -> None:

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from msgspec import structs
 
 from aiomirror.errors import DestinationError, PageError
-from aiomirror.holdings import OUR_URL, PAGE_CAP, PAGES
-from aiomirror.plan import FileJob, HeldFile, ProjectPlan
+from aiomirror.holdings import OUR_URL, PAGE_CAP, PAGES, lost_status
+from aiomirror.plan import NO_STAT, FileJob, HeldFile, ProjectPlan
 from aiomirror.simple.filenames import MAX_FILENAME
 from aiomirror.simple.read import read_page, read_root
 from aiomirror.simple.render import render_html
@@ -53,12 +53,29 @@ class Inspection:
     @property
     def status(self) -> ProjectStatus:
         """What a page says of the project."""
-        return next((page.status for page in self.pages.values()), ProjectStatus())
+        for page in self.pages.values():
+            return page.status
+        return lost_status(self.project, self.known.records)
 
     @property
     def published(self) -> bool:
         """Whether there is a page, in whatever state."""
         return any(name in self.folder.stats or name in self.folder.links for name in PAGES)
+
+    @property
+    def hidden(self) -> bool:
+        """Whether there is no page because none is to be; one that is lost has a record."""
+        return not self.published and not self.known.records.keys() & PAGES
+
+    @property
+    def lost(self) -> dict[str, ProjectFile]:
+        """Files that were right once, and then were not, and that no page lists since then."""
+        records = self.known.records
+        names = {name for name, one in records.items() if one.stat == NO_STAT and name not in self.listed}
+        if not names or self.hidden or self.status.marker == "quarantined":
+            return {}
+        known = compare.from_records(records, self.project)
+        return {name: known[name] for name in names & known.keys()}
 
     @property
     def doubtful(self) -> bool:
@@ -91,7 +108,7 @@ class Inspector:
         except DestinationError as error:
             found.add(Kind.STRAY, "", f"the folder cannot be read: {error.why}")
             return found
-        others = _read_pages(found)
+        others = _read_pages(found, expected=expected)
         if not (expected or found.published or found.listed):
             found.findings.clear()  # a folder that is no project of ours
         await self._check(found, others)
@@ -138,7 +155,7 @@ class Inspector:
         return await self._hasher.hash(found.project, wanted.items(), sizes, jobs)
 
 
-def _read_pages(found: Inspection) -> dict[str, ProjectFile]:
+def _read_pages(found: Inspection, *, expected: bool) -> dict[str, ProjectFile]:
     """Read both forms of the page; the files of which the second states other digests than the first."""
     base = f"{OUR_URL}{found.project}/"
     for form, content_type in PAGES.items():
@@ -151,7 +168,7 @@ def _read_pages(found: Inspection) -> dict[str, ProjectFile]:
             found.pages[form] = known
             continue
         try:
-            page = read_page(body, content_type, base, found.project)
+            page = read_page(body, content_type, base, found.project, max_files=None)
         except PageError as error:
             found.add(Kind.PAGE, form, f"cannot be read: {error.why}")
             continue
@@ -161,6 +178,8 @@ def _read_pages(found: Inspection) -> dict[str, ProjectFile]:
         found.findings += compare.two_forms(found.pages)
     listings = [{file.filename: file for file in page.files} for page in found.pages.values()]
     if not listings:
+        if found.hidden and not expected:
+            return {}
         listings = [compare.from_records(found.known.records, found.project)]
     first, second = listings[0], listings[-1]
     vouched = {name: file for name, file in first.items() if "sha256" in file.hashes}

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 
 from aiomirror.describe import described, sibling
 from aiomirror.errors import AiomirrorError, ChangedError, DestinationError
-from aiomirror.plan import HeldFile, Holdings, plan_project
+from aiomirror.holdings import PAGES
+from aiomirror.plan import NO_STAT, FileRecord, HeldFile, Holdings, plan_project
 from aiomirror.publish import Publication
 from aiomirror.report import Outcome, Status
 from aiomirror.verify.compare import METADATA, Kind
@@ -87,6 +88,7 @@ class Mender:
             DestinationError: the mirror cannot be written.
         """
         held = dict(found.held)
+        lost = await self._take_up(found, held)
         await self._make_siblings(found, held)
         page, why = None, "upstream has no copy of these bytes"
         if _needs_upstream(found, held):
@@ -97,7 +99,7 @@ class Mender:
             except AiomirrorError as error:
                 why = str(error)
         if page is None:
-            mended = Mended(await self._alone(found, held))
+            mended = Mended(await self._alone(found, held, lost))
             if found.listed and found.doubtful:
                 mended.warnings.append(f"{found.project}: its pages are of what is known here: {why}")
             return _concluded(found, mended, dict.fromkeys(found.listed, why))
@@ -106,6 +108,17 @@ class Mender:
         fresh = tuple(one.record for one in held.values())
         plan = plan_project(page, (), Holdings(found.listed, held, fresh=fresh, published=found.published))
         return await self._by_plan(found, _same_bytes(plan, found), why)
+
+    async def _take_up(self, found: Inspection, held: dict[str, HeldFile]) -> frozenset[str]:
+        """Have among the damaged the files that an earlier run could not repair, too; their names."""
+        lost = found.lost
+        for name, file in lost.items():
+            found.listed[name] = file
+            found.add(Kind.FILE, name, "was damaged before, and is not listed since then")
+            hashed = await self._store.hash_file(found.project, name, file.hashes)
+            if hashed is not None and hashed[1] == file.hashes:
+                held[name] = HeldFile(*hashed)
+        return frozenset(lost)
 
     async def _make_siblings(self, found: Inspection, held: dict[str, HeldFile]) -> None:
         for name, one in found.held.items():
@@ -138,13 +151,13 @@ class Mender:
             held[name] = HeldFile(hashed[0], hashed[1], metadata)
             found.listed.setdefault(name, file)
 
-    async def _alone(self, found: Inspection, held: dict[str, HeldFile]) -> Publication:
+    async def _alone(self, found: Inspection, held: dict[str, HeldFile], lost: frozenset[str]) -> Publication:
         """What can be published without upstream."""
         facts: dict[str, ProjectFile] = {}
         publication = Publication(found.project, found.status, facts, {}, published=found.published)
         for name, one in held.items():
             listed = facts[name] = found.listed[name]
-            if not found.pages:
+            if not found.pages or name in lost:
                 facts[name] = await described(self._store, found.project, name, one.hashes)
             if listed.core_metadata is not None and one.metadata is None:
                 one = replace(one, metadata=await sibling(self._store, found.project, name, listed))  # noqa: PLW2901
@@ -193,7 +206,8 @@ def _same_bytes(plan: ProjectPlan, found: Inspection) -> ProjectPlan:
 
 
 def _concluded(found: Inspection, mended: Mended, reasons: dict[str, str]) -> Mended:
-    """Say of each finding what became of it."""
+    """Say of each finding what became of it, and keep what is known of files that no page lists."""
+    _keep_records(found, mended.publication)
     held, attempted = mended.publication.held, {one.filename for one in mended.outcomes}
     for finding in found.findings:
         name = finding.filename
@@ -208,11 +222,22 @@ def _concluded(found: Inspection, mended: Mended, reasons: dict[str, str]) -> Me
             kept = file is not None and file.metadata is not None
             mended.repaired.append((finding, "made anew" if kept else "no longer announced"))
         elif name in held:
-            mended.repaired.append((finding, "fetched anew"))
+            mended.repaired.append((finding, "fetched anew" if name in attempted else "listed again"))
         else:
             mended.left.append((finding, f"no longer listed: {reasons[name]}"))
     mended.outcomes += _not_attempted(found, mended, attempted)
     return mended
+
+
+def _keep_records(found: Inspection, publication: Publication) -> None:
+    """What is hidden stays known as the mirror's, and a digest stays known until its file is right again."""
+    judged = {*PAGES, *found.listed, *(name + METADATA for name in found.listed)}
+    publication.unlisted = {name: one for name, one in found.known.records.items() if name not in judged}
+    publication.damaged += [
+        FileRecord(name, file.hashes["sha256"], NO_STAT)
+        for name, file in found.listed.items()
+        if name not in publication.held and "sha256" in file.hashes
+    ]
 
 
 def _not_attempted(found: Inspection, mended: Mended, attempted: set[str]) -> Iterator[Outcome]:

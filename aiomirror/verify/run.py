@@ -141,7 +141,8 @@ class _Run:
     async def _settle(self, found: Inspection, group: asyncio.TaskGroup) -> None:
         """Tell of a project, or have it mended; in the order of the names, whichever was hashed first."""
         self._teller.unlisted(found)
-        if self._repairs and any(finding.kind is not Kind.STRAY for finding in found.findings):
+        damaged = any(finding.kind is not Kind.STRAY for finding in found.findings)
+        if self._repairs and (damaged or found.lost):
             await self._repairs.begin(found, group)
         else:
             self._teller.inspected(found)

@@ -80,12 +80,18 @@ def pruned(dest: str) -> Coroutine[Any, Any, Report]:
 
 def accepted(dest: str, index_url: str, name: str) -> Coroutine[Any, Any, Report]:
     from aiomirror.config import Config  # noqa: PLC0415 (as above)
+    from aiomirror.config.values import Following  # noqa: PLC0415 (as above)
     from aiomirror.plan import FetchPolicy  # noqa: PLC0415 (as above)
     from aiomirror.progress import Silent  # noqa: PLC0415 (as above)
     from aiomirror.requirements import gather  # noqa: PLC0415 (as above)
     from aiomirror.sync import sync  # noqa: PLC0415 (as above)
 
-    config = Config(index_url=index_url, dest=Path(dest), fetch=FetchPolicy(accept_changed=True))
+    config = Config(
+        index_url=index_url,
+        dest=Path(dest),
+        fetch=FetchPolicy(accept_changed=True),
+        following=Following(enabled=False),
+    )
     return sync(config, gather([name], [], [], lambda path: b"", {}), Silent())
 
 

@@ -127,18 +127,21 @@ def test_G15_two_hundred_projects_behind_a_chaotic_upstream(mirror: Mirror, seed
 
 
 @pytest.mark.slow
-def test_G8_chaos_and_another_run_and_another(mirror: Mirror) -> None:
+@pytest.mark.parametrize("follows", [False, True])
+def test_G8_chaos_and_another_run_and_another(mirror: Mirror, *, follows: bool) -> None:
     """With no retries at all each run gets some way, and what one has got the next does not fetch again."""
     chance = random.Random(7)
     names = [f"p{number}" for number in range(60)]
     for name in names:
-        mirror.upstream.add_file(name, f"{name}-1.zip", content=chance.randbytes(3_000))
+        content = None if follows else chance.randbytes(3_000)
+        mirror.upstream.add_file(name, f"{name}-1.zip", content=content)
     mirror.upstream.on_request = Chaos(7)
     held: set[str] = set()
     for _ in range(30):
         mirror.upstream.clear()
-        where = ("-i", mirror.upstream.url, "-d", str(mirror.dest))
-        code = main([*names, *where, "--retries", "0", "--timeout", "0.3", "--keep-going"])
+        where = ["-i", mirror.upstream.url, "-d", str(mirror.dest)]
+        argv = [*names, *where, "--retries", "0", "--timeout", "0.3", "--keep-going"]
+        code = main([*argv, *([] if follows else ["--no-deps"])])
         mirror.check()
         asked = {request.path.rpartition("/")[2] for request in mirror.upstream.file_requests()}
         assert not asked & held
@@ -149,5 +152,6 @@ def test_G8_chaos_and_another_run_and_another(mirror: Mirror) -> None:
             break
     mirror.upstream.on_request = None
     mirror.upstream.clear()
+    mirror.follows = follows
     mirror.sync(*names)
     assert not mirror.upstream.file_requests()
