@@ -95,10 +95,9 @@ class Output:
 
     def listen(self) -> None:
         """Say what the program tells its log, when verbose: that something is tried again, and why."""
-        if self.verbose > self.quiet:
-            log = logging.getLogger("aiomirror")
-            log.setLevel(logging.INFO)
-            log.handlers = [_Log(self)]
+        log = logging.getLogger("aiomirror")
+        log.handlers = [_Log(self)] if self.verbose > self.quiet else []
+        log.setLevel(logging.INFO if log.handlers else logging.NOTSET)
 
     def _lines(self) -> _Notes | None:
         if sys.stderr is None:
