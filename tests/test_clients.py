@@ -48,7 +48,7 @@ def clients(tmp_path_factory: pytest.TempPathFactory) -> Clients:
     return Clients(tmp_path_factory.mktemp("home"))
 
 
-@pytest.fixture(scope="module", params=["html", "json"])
+@pytest.fixture(scope="module", params=["html", pytest.param("json", marks=pytest.mark.slow)])
 def running(request: pytest.FixtureRequest, mirror: Mirror) -> Iterator[StaticServer]:
     # One at the root of its server, one below a prefix: links are to work in both.
     if request.param == "html":

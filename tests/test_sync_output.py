@@ -394,7 +394,7 @@ def until(condition: Callable[[], bool]) -> None:
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
-@pytest.mark.parametrize("fault", [Stall(), Stall(100)], ids=str)
+@pytest.mark.parametrize("fault", [pytest.param(Stall(), marks=pytest.mark.slow), Stall(100)], ids=str)
 def test_a_run_that_is_interrupted(mirror: Mirror, number: int, code: int, fault: Stall) -> None:
     stalled = f"/files/foo/{SDIST}"
     mirror.upstream.always(stalled, fault)

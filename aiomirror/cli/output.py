@@ -96,8 +96,10 @@ class Output:
     def listen(self) -> None:
         """Say what the program tells its log, when verbose: that something is tried again, and why."""
         log = logging.getLogger("aiomirror")
-        log.handlers = [_Log(self)] if self.verbose > self.quiet else []
-        log.setLevel(logging.INFO if log.handlers else logging.NOTSET)
+        log.handlers = []
+        if self.verbose > self.quiet:
+            log.handlers = [_Log(self)]
+            log.setLevel(logging.INFO)
 
     def _lines(self) -> _Notes | None:
         if sys.stderr is None:

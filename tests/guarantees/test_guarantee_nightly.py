@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import keyring
 import pytest
-from guarantee_runs import check_served, command, run, running, until
+from guarantee_runs import check_served, command, run, running, slow, until
 from keyring.backends import fail
 
 from builders import make_wheel
@@ -67,7 +67,7 @@ def refusing() -> str:
         return ended.url
 
 
-@pytest.mark.parametrize("answers", [-1, 0, 37, 300])
+@pytest.mark.parametrize("answers", [slow(-1), slow(0), 37, slow(300)])
 def test_G15_an_upstream_that_is_gone_is_given_up(mirror: Mirror, answers: int) -> None:
     """The number of requests has a bound far below that of the projects; what is there stays."""
     many(mirror, "1")
@@ -86,7 +86,7 @@ def test_G15_an_upstream_that_is_gone_is_given_up(mirror: Mirror, answers: int) 
     assert before.keys() <= mirror.contents().keys()
 
 
-@pytest.mark.parametrize("fault", [Status(503, 0), Status(429, 0)])
+@pytest.mark.parametrize("fault", [Status(503, 0), slow(Status(429, 0))])
 def test_G15_nor_is_one_that_answers_with_failures_alone_asked_for_ever(mirror: Mirror, fault: Fault) -> None:
     many(mirror, "1")
     mirror.sync(*NAMES)

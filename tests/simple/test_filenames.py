@@ -57,6 +57,7 @@ def test_C_SAFE_1_what_is_safe_is_one_component_that_can_be_stored(name: str) ->
         assert 0 < len(name.encode()) <= 240
 
 
+@pytest.mark.slow
 def test_C_SAFE_1_the_store_takes_every_name_that_is_safe() -> None:
     names = (f"a{chr(code)}{more}" for code in range(sys.maxunicode + 1) for more in ("", "b.metadata"))
     assert [name for name in names if is_safe_filename(name) and not is_component(name)] == []
