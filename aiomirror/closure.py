@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING
 
-from aiomirror.errors import DestinationError, UnknownProjectError, UpstreamError
+from aiomirror.errors import DestinationError, UnknownProjectError, UpstreamError, first_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -98,7 +98,7 @@ class _Feeder:
                 for worker in workers:
                     worker.cancel()
         except* DestinationError as failures:
-            failure = _first(failures)
+            failure = first_of(failures)
         if failure is not None:
             raise failure
 
@@ -163,11 +163,3 @@ class _Feeder:
         if not found.verified and found.sha256 is not None:
             self.unverified[key] = found.sha256
         return partial(put, found.text)
-
-
-def _first(failures: BaseExceptionGroup[DestinationError]) -> DestinationError:
-    failure: BaseException = failures
-    while isinstance(failure, BaseExceptionGroup):
-        failure = failure.exceptions[0]
-    assert isinstance(failure, DestinationError)
-    return failure

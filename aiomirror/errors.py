@@ -40,7 +40,7 @@ Messages are built from the attributes; whoever catches an error reads those, no
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import ClassVar, TypeVar
 
 MAX_TARGETS = 3
 """Targets that an error names; the default ones alone are twenty."""
@@ -54,6 +54,15 @@ class AiomirrorError(Exception):
     """Whether the same attempt may succeed a moment later."""
     retries: ClassVar[int | None] = None
     """At most so many retries, whatever the settings allow; None: as the settings say."""
+
+
+ErrorT = TypeVar("ErrorT", bound=Exception)
+
+
+def first_of(failures: BaseExceptionGroup[ErrorT]) -> ErrorT:
+    """One of the failures of a task group: when a disk is full, every worker says the same."""
+    failure = failures.exceptions[0]
+    return first_of(failure) if isinstance(failure, BaseExceptionGroup) else failure
 
 
 class UsageError(AiomirrorError):

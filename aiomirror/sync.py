@@ -15,6 +15,7 @@ from aiomirror.errors import (
     FileError,
     ShrunkPageError,
     UnknownProjectError,
+    first_of,
 )
 from aiomirror.fetch import Fetcher
 from aiomirror.http import Client, HttpSettings, masked
@@ -135,7 +136,7 @@ class _Run:
             async with asyncio.TaskGroup() as group:
                 await self._until_signal(group.create_task(self._conclude()))
         except* DestinationError as failures:
-            self._fail(Problem.of(_first(failures)))
+            self._fail(Problem.of(first_of(failures)))
             self._account.census.complete = False
         self._report.complete = self._account.census.complete
 
@@ -199,7 +200,7 @@ class _Run:
                     await self._jobs.put(None)
             self._lookout.confirm(self._unchanged)
         except* DestinationError as failures:
-            self._fail(Problem.of(_first(failures)))
+            self._fail(Problem.of(first_of(failures)))
             self._account.census.complete = False
         finally:
             self._report.not_started += agenda.rest()
@@ -301,12 +302,3 @@ class _Run:
     def _fail(self, problem: Problem, *, stops: bool = True) -> None:
         self._account.failed(problem)
         self._stopping = self._stopping or (stops and not self._config.keep_going)
-
-
-def _first(failures: BaseExceptionGroup[DestinationError]) -> DestinationError:
-    """One of the failures: when a disk is full, every worker says the same."""
-    error: BaseException = failures
-    while isinstance(error, BaseExceptionGroup):
-        error = error.exceptions[0]
-    assert isinstance(error, DestinationError)
-    return error

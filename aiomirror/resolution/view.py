@@ -11,8 +11,6 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from packaging.markers import UndefinedComparison, UndefinedEnvironmentName
-from packaging.specifiers import InvalidSpecifier, SpecifierSet
-from packaging.tags import parse_tag
 
 from aiomirror.resolution.library import UNKNOWN, StoppedError
 
@@ -27,8 +25,6 @@ if TYPE_CHECKING:
     from aiomirror.simple.values import ProjectFile
     from aiomirror.targets import Target
 
-MAX_TAGS = 4_096
-"""Of one wheel; a name of 240 bytes could stand for tens of thousands."""
 
 NOT_TOLD = "the dependencies of this source archive are told only by building it"
 
@@ -142,29 +138,14 @@ class View:
             return True
         known = self._pythons.get(text)
         if known is None:
-            try:
-                known = self.target.admits_python(SpecifierSet(text))
-            except (InvalidSpecifier, ValueError):
-                known = True
-            self._pythons[text] = known
+            known = self._pythons[text] = self.target.admits(text)
         return known
 
     def rank(self, tags: str) -> int | None:
         """How well a wheel with this compressed tag set fits, 0 being best; None: not at all."""
         if tags not in self._ranks:
-            self._ranks[tags] = self._rank(tags)
+            self._ranks[tags] = self.target.rank_of(tags)
         return self._ranks[tags]
-
-    def _rank(self, tags: str) -> int | None:
-        count = 1
-        for part in tags.split("-"):
-            count *= part.count(".") + 1
-        if count > MAX_TAGS:
-            return None
-        try:
-            return self.target.rank(parse_tag(tags))
-        except ValueError:
-            return None
 
     # What the index offers to it
 

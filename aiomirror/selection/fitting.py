@@ -9,9 +9,6 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from packaging.specifiers import InvalidSpecifier, SpecifierSet
-from packaging.tags import parse_tag
-
 from aiomirror.selection.values import LeftOut
 
 if TYPE_CHECKING:
@@ -21,8 +18,6 @@ if TYPE_CHECKING:
     from aiomirror.targets import Target
 
 Rank = tuple[int, tuple[int, ...]]
-MAX_TAGS = 1000
-"""Tags that a compressed set may stand for; a hostile name could stand for billions."""
 WHEEL = ".whl"
 _BUILD = re.compile(r"[0-9]{1,18}")
 
@@ -46,7 +41,7 @@ def for_targets(
             kept.append(file)
         elif file.filename.endswith(WHEEL):
             left_out.append((file, LeftOut.WORSE_WHEEL if file.filename in some else LeftOut.OTHER_TARGET))
-        elif any(_admits(target, file) for target in (targets if sdists else bare)):
+        elif any(target.admits(file.requires_python) for target in (targets if sdists else bare)):
             kept.append(file)
         else:
             left_out.append((file, LeftOut.OTHER_TARGET if bare else LeftOut.SPARE_SOURCE))
@@ -63,7 +58,7 @@ def _ranked(wheels: Iterable[ProjectFile], target: Target) -> list[str]:
     ranked = [
         (rank, file.filename)
         for file in wheels
-        if (rank := _rank(file.filename, target)) is not None and _admits(target, file)
+        if (rank := _rank(file.filename, target)) is not None and target.admits(file.requires_python)
     ]
     return [name for _, name in sorted(ranked)]
 
@@ -71,24 +66,6 @@ def _ranked(wheels: Iterable[ProjectFile], target: Target) -> list[str]:
 def _rank(filename: str, target: Target) -> Rank | None:
     """How well a wheel fits: by its tags, then the higher build number (PEP 427); None where it does not."""
     parts = filename.removesuffix(WHEEL).split("-")
-    count = 1
-    for part in parts[-3:]:
-        count *= part.count(".") + 1
-    if count > MAX_TAGS:
-        return None
-    try:
-        rank = target.rank(parse_tag("-".join(parts[-3:])))
-    except ValueError:
-        return None
+    rank = target.rank_of("-".join(parts[-3:]))
     build = _BUILD.match(parts[2]) if len(parts) == 6 else None  # noqa: PLR2004 (PEP 427)
     return None if rank is None else (rank, (-int(build[0]),) if build else (1,))
-
-
-def _admits(target: Target, file: ProjectFile) -> bool:
-    """Whether ``requires-python`` does; one that cannot be read is ignored, as installers do."""
-    if not file.requires_python:
-        return True
-    try:
-        return target.admits_python(SpecifierSet(file.requires_python))
-    except InvalidSpecifier:
-        return True

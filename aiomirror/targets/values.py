@@ -7,15 +7,18 @@ from difflib import SequenceMatcher
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
+from packaging.specifiers import SpecifierSet
+from packaging.tags import parse_tag
 from packaging.version import Version
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from packaging.specifiers import SpecifierSet
     from packaging.tags import Tag
 
 
+MAX_TAGS = 1_000
+"""Real wheels stand for dozens of tags."""
 _ALIKE = 0.6
 """From which ratio on a spelling may be what was meant; difflib's own default."""
 
@@ -82,6 +85,30 @@ class Target:
         """How good a wheel with these tags is, 0 being the best; None where the wheel does not fit."""
         ranks = self._ranks
         return min((ranks[tag] for tag in tags if tag in ranks), default=None)
+
+    def rank_of(self, tags: str) -> int | None:
+        """As :meth:`rank`, of a compressed tag set as wheels are named; None also for one that is none.
+
+        A set may stand for :data:`MAX_TAGS` tags at the most: a hostile name could stand for billions.
+        """
+        count = 1
+        for part in tags.split("-"):
+            count *= part.count(".") + 1
+        if count > MAX_TAGS:
+            return None
+        try:
+            return self.rank(parse_tag(tags))
+        except ValueError:
+            return None
+
+    def admits(self, requires_python: str | None) -> bool:
+        """As :meth:`admits_python`, of a text; what cannot be read is ignored, as installers do."""
+        if not requires_python:
+            return True
+        try:
+            return self.admits_python(SpecifierSet(requires_python))
+        except ValueError:  # InvalidSpecifier is one, and so is a number of thousands of digits
+            return True
 
     def admits_python(self, requires_python: SpecifierSet) -> bool:
         """Whether ``Requires-Python`` lets this Python in, be it a pre-release or not."""

@@ -97,3 +97,17 @@ def test_the_running_interpreter_is_not_asked(monkeypatch: pytest.MonkeyPatch) -
         monkeypatch.setattr(platform, name, asked)
     found = (*default_matrix(), *parse_targets(["pypy3.10", "3.14t"], ["linux", "macos", "win32"]))
     assert found == expected
+
+
+def test_a_tag_set_that_stands_for_too_many_tags_fits_nothing() -> None:
+    (target,) = parse_targets(["3.12"], ["linux"])
+    assert target.rank_of("py2.py3-none-any") == target.rank(parse_tag("py3-none-any"))
+    assert target.rank_of(f"{'.'.join(['py3'] * 99)}-{'.'.join(['none'] * 99)}-any") is None
+    assert target.rank_of("py3") is None
+
+
+@pytest.mark.parametrize("text", [None, "", ">=3.12", "three", f">={'9' * 5000}"])
+def test_a_requires_python_that_cannot_be_read_is_ignored(text: str | None) -> None:
+    (target,) = parse_targets(["3.12"], ["linux"])
+    assert target.admits(text)
+    assert not target.admits(">=3.13")
