@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from exchange import CONTENT, NAME
 from mirror import Mirror
@@ -13,6 +14,10 @@ from upstream import Upstream
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+# The tests share the machine with one another: how long an example takes says nothing of the code.
+settings.register_profile("shared", settings(), deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("shared")
 
 
 @pytest.fixture

@@ -144,6 +144,10 @@ class Body(Healthy):
 
     body: bytes
 
+    def __repr__(self) -> str:
+        """It names a test: the length stands for what is long."""
+        return f"Body({self.body if len(self.body) < 100 else len(self.body)!r})"
+
     def before(self, reply: Reply) -> None:
         reply.body = self.body
 

@@ -48,31 +48,37 @@ def run(work: Path, case: str, scale: float, tools: Sequence[str]) -> dict[str, 
     return raw
 
 
+@pytest.fixture(scope="module")
+def work(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What cases share: the tools that are measured are set up once."""
+    return tmp_path_factory.mktemp("work")
+
+
 def requests(raw: dict[str, Any]) -> dict[str, int]:
     return {name: line["runs"][0]["requests"] for name, line in raw["tools"].items()}
 
 
-def test_a_first_sync_is_complete_with_one_request_for_each_page_and_file(tmp_path: Path) -> None:
-    raw = run(tmp_path, "small", 0.01, ["aiomirror", "curl"])
+def test_a_first_sync_is_complete_with_one_request_for_each_page_and_file(work: Path) -> None:
+    raw = run(work, "small", 0.01, ["aiomirror", "curl"])
     assert (raw["projects"], raw["files"]) == (3, 24)
     assert requests(raw) == {"aiomirror": 3 + 24, "curl": 24}
 
 
-def test_the_newest_files_are_taken_from_long_pages(tmp_path: Path) -> None:
-    raw = run(tmp_path, "pages", 0.0006, ["aiomirror"])
+def test_the_newest_files_are_taken_from_long_pages(work: Path) -> None:
+    raw = run(work, "pages", 0.0006, ["aiomirror"])
     assert (raw["projects"], raw["files"]) == (3, 4)
     assert requests(raw) == {"aiomirror": 3 + 4}
 
 
 @pytest.mark.skipif(shutil.which("openssl") is None, reason="openssl is not installed")
-def test_a_large_file_comes_over_tls(tmp_path: Path) -> None:
-    raw = run(tmp_path, "huge", 0.002, ["aiomirror", "curl"])
+def test_a_large_file_comes_over_tls(work: Path) -> None:
+    raw = run(work, "huge", 0.002, ["aiomirror", "curl"])
     assert requests(raw) == {"aiomirror": 2, "curl": 1}
 
 
 @pytest.mark.skipif(shutil.which("openssl") is None, reason="openssl is not installed")
-def test_a_mirror_made_before_is_hashed_by_all(tmp_path: Path) -> None:
-    raw = run(tmp_path, "verify", 0.01, ["aiomirror", "sha256sum", "openssl dgst"])
+def test_a_mirror_made_before_is_hashed_by_all(work: Path) -> None:
+    raw = run(work, "verify", 0.01, ["aiomirror", "sha256sum", "openssl dgst"])
     assert (raw["projects"], raw["files"]) == (1, 10)
     assert requests(raw) == {"aiomirror": 0, "sha256sum": 0, "openssl dgst": 0}
 

@@ -2,14 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
-import os
 import random
-import shutil
-import socket
-import subprocess
 import tempfile
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,11 +16,11 @@ from aiomirror.store import Store
 from builders import make_metadata, make_wheel, zip_bytes
 from catalogue import sha256
 from exchange import running
+from nginx import needs_nginx, running_nginx
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-NGINX = shutil.which("nginx") or shutil.which("nginx", path=f"{os.defpath}:/usr/sbin:/usr/local/sbin")
 CONFIGURATION = """\
 daemon off;
 worker_processes 1;
@@ -52,7 +46,7 @@ LARGE, SMALL = "foo-1.0-py3-none-any.whl", "foo-2.0-py3-none-any.whl"
 TEXT = make_metadata("foo", "1.0", requires=["bar>=2"])
 NOISE = random.Random(1).randbytes(3_000_000)
 
-pytestmark = pytest.mark.skipif(NGINX is None, reason="there is no nginx on this machine")
+pytestmark = needs_nginx
 
 
 @pytest.fixture(scope="module")
@@ -66,26 +60,13 @@ def run() -> Iterator[Path]:
 @pytest.fixture(scope="module")
 def base(run: Path) -> Iterator[str]:
     """The address of a running nginx."""
-    assert NGINX is not None
     files = run / "files"
     files.mkdir(mode=0o755)
     members = {"foo-1.0.dist-info/METADATA": TEXT, "foo/noise.bin": NOISE}
     (files / LARGE).write_bytes(zip_bytes(members))
     (files / SMALL).write_bytes(make_wheel("foo", "2.0"))
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port: int = probe.getsockname()[1]
-    (run / "nginx.conf").write_text(CONFIGURATION.format(run=run, port=port))
-    command = [NGINX, "-p", str(run), "-e", str(run / "error.log"), "-c", str(run / "nginx.conf")]
-    with subprocess.Popen(command) as process:
-        try:
-            for _ in range(200):
-                with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
-                    break
-                assert process.poll() is None, "nginx does not start"
-                time.sleep(0.02)
-            yield f"http://127.0.0.1:{port}"
-        finally:
-            process.terminate()
+    with running_nginx(run, lambda port: CONFIGURATION.format(run=run, port=port)) as address:
+        yield address
 
 
 async def ask(url: str, tmp_path: Path, *, size: int | None, **hashes: str) -> tuple[Found, int]:

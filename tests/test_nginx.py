@@ -2,14 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import re
-import shutil
-import socket
-import subprocess
 import tempfile
-import time
 import urllib.error
 import urllib.request
 from dataclasses import dataclass
@@ -21,15 +16,13 @@ import pytest
 
 from catalogue import HTML_TYPE, JSON_TYPE
 from clients import RESOLVED, Clients, Mirror, imported_versions, made_mirror
+from nginx import needs_nginx, running_nginx
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from email.message import Message
 
 README = Path(__file__).parents[1] / "README.md"
-SYSTEM_PATH = f"{os.defpath}:/usr/sbin:/usr/local/sbin"
-"""Debian has nginx where the PATH of an ordinary user does not lead."""
-NGINX = shutil.which("nginx") or shutil.which("nginx", path=SYSTEM_PATH)
 PIP_ACCEPT = f"{JSON_TYPE}, {HTML_TYPE}; q=0.1, text/html; q=0.01"
 BROWSER_ACCEPT = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"
 AROUND = """\
@@ -53,7 +46,7 @@ http {{
 }}
 """
 
-pytestmark = pytest.mark.skipif(NGINX is None, reason="there is no nginx on this machine")
+pytestmark = needs_nginx
 
 
 def site(root: Path, port: int) -> str:
@@ -125,31 +118,10 @@ def mirror(folder: Path) -> Iterator[Mirror]:
 
 @pytest.fixture(scope="module")
 def nginx(folder: Path, mirror: Mirror) -> Iterator[Served]:
-    assert NGINX is not None
     run = folder / "run"
     run.mkdir()
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port: int = probe.getsockname()[1]
-    configuration = run / "nginx.conf"
-    configuration.write_text(AROUND.format(run=run, site=site(mirror.root, port)))
-    command = [NGINX, "-p", str(run), "-e", str(run / "error.log"), "-c", str(configuration)]
-    with subprocess.Popen(command, stderr=subprocess.PIPE) as process:
-        try:
-            _wait_for(process, port)
-            yield Served(f"http://127.0.0.1:{port}", run)
-        finally:
-            process.terminate()
-
-
-def _wait_for(process: subprocess.Popen[bytes], port: int) -> None:
-    for _ in range(200):
-        if process.poll() is not None:
-            assert process.stderr is not None
-            pytest.fail(f"nginx does not take the configuration: {process.stderr.read().decode()}")
-        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
-            return
-        time.sleep(0.05)
-    pytest.fail("nginx does not listen")
+    with running_nginx(run, lambda port: AROUND.format(run=run, site=site(mirror.root, port))) as url:
+        yield Served(url, run)
 
 
 @pytest.fixture(scope="module")

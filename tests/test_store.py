@@ -463,7 +463,7 @@ def test_a_project_that_passes_is_its_own_normal_form(name: str) -> None:
     assert not is_project(name) or canonicalize_name(name, validate=True) == name
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(name=st.text(st.characters(exclude_categories=["Cs"]), max_size=20), content=st.binary(max_size=20))
 def test_g23_nothing_is_written_outside_the_projects_folder(
     tmp_path_factory: pytest.TempPathFactory, name: str, content: bytes

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import random
 from typing import TYPE_CHECKING
 
 import pytest
@@ -35,7 +36,7 @@ if TYPE_CHECKING:
 
 SDIST, WHEEL = "foo-1.0.tar.gz", "foo-1.0-py3-none-any.whl"
 FILE, PAGE = f"/files/foo/{SDIST}", "/simple/foo/"
-CONTENT = os.urandom(3000)
+CONTENT = random.Random(1).randbytes(3000)
 QUICK = ("--timeout", "0.2")
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import zlib
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import pytest
@@ -139,18 +140,21 @@ def test_G18_a_page_of_more_links_than_are_read_is_refused(mirror: Mirror, kind:
     assert peak < IDLE + 16 * len(page)
 
 
-VALUES = {
-    "numbers": (b'{"files":[' + b"0," * 4_000_000 + b"0]}", JSON_TYPE),
-    "lists": (b'{"files":[],"x":[' + b"[]," * 4_000_000 + b"0]}", JSON_TYPE),
-    "empty files": (b'{"files":[' + b"{}," * 2_000_000 + b"{}]}", JSON_TYPE),
-    "lines": (b"<a href=foo-1.zip>x</a>" + b"<br>" * 4_000_000, HTML_TYPE),
-    "paragraphs": (b"<a href=foo-1.zip>x</a>" + b"<p>" * 4_000_000, HTML_TYPE),
+Made = Callable[[], bytes]
+"""A page, made when it is asked for: each process of the tests would hold all of them to its end."""
+VALUES: dict[str, tuple[Made, str]] = {
+    "numbers": (lambda: b'{"files":[' + b"0," * 4_000_000 + b"0]}", JSON_TYPE),
+    "lists": (lambda: b'{"files":[],"x":[' + b"[]," * 4_000_000 + b"0]}", JSON_TYPE),
+    "empty files": (lambda: b'{"files":[' + b"{}," * 2_000_000 + b"{}]}", JSON_TYPE),
+    "lines": (lambda: b"<a href=foo-1.zip>x</a>" + b"<br>" * 4_000_000, HTML_TYPE),
+    "paragraphs": (lambda: b"<a href=foo-1.zip>x</a>" + b"<p>" * 4_000_000, HTML_TYPE),
 }
 
 
 @pytest.mark.parametrize("kind", VALUES)
 def test_G18_a_page_of_more_values_than_are_read_is_refused(mirror: Mirror, kind: str) -> None:
-    body, content_type = VALUES[kind]
+    made, content_type = VALUES[kind]
+    body = made()
     mirror.upstream.add_page("foo", body, content_type)
     (line,), peak = measured(mirror, "foo", code=1)
     assert "the page " in line
@@ -158,21 +162,25 @@ def test_G18_a_page_of_more_values_than_are_read_is_refused(mirror: Mirror, kind
     assert peak < IDLE + 30 * len(body)
 
 
-DEEP = {
-    "lists": b"[" * 20_000_000,
-    "closed lists": b'{"files":' + b"[" * 1_000_000 + b"]" * 1_000_000 + b"}",
-    "objects": b'{"a":' * 1_000_000,
-    "number": b'{"files":[],"x":' + b"9" * 10_000_000 + b"}",
-    "size": b'{"files":[{"filename":"foo-1.zip","url":"x","hashes":{},"size":' + b"9" * 1_000_000 + b"}]}",
-    "version": b'{"files":[{"filename":"foo-' + b"9" * 10_000_000 + b'.zip","url":"x","hashes":{}}]}',
-    "address": b'{"files":[{"filename":"foo-1.zip","url":"http://' + b"[" * 10_000_000 + b'","hashes":{}}]}',
-    "surrogates": b'"' + b"\\ud800" * 3_000_000 + b'"',
+DEEP: dict[str, Made] = {
+    "lists": lambda: b"[" * 20_000_000,
+    "closed lists": lambda: b'{"files":' + b"[" * 1_000_000 + b"]" * 1_000_000 + b"}",
+    "objects": lambda: b'{"a":' * 1_000_000,
+    "number": lambda: b'{"files":[],"x":' + b"9" * 10_000_000 + b"}",
+    "size": lambda: (
+        b'{"files":[{"filename":"foo-1.zip","url":"x","hashes":{},"size":' + b"9" * 1_000_000 + b"}]}"
+    ),
+    "version": lambda: b'{"files":[{"filename":"foo-' + b"9" * 10_000_000 + b'.zip","url":"x","hashes":{}}]}',
+    "address": lambda: (
+        b'{"files":[{"filename":"foo-1.zip","url":"http://' + b"[" * 10_000_000 + b'","hashes":{}}]}'
+    ),
+    "surrogates": lambda: b'"' + b"\\ud800" * 3_000_000 + b'"',
 }
 
 
 @pytest.mark.parametrize("kind", DEEP)
 def test_G18_deep_or_huge_json(mirror: Mirror, kind: str) -> None:
-    mirror.upstream.add_page("foo", DEEP[kind], JSON_TYPE)
+    mirror.upstream.add_page("foo", DEEP[kind](), JSON_TYPE)
     ran = mirror.sync("foo", "--retries", "0", code=OneOf(1, 3))
     assert len(ran.errors()) == 1
     assert max(map(len, ran.err.splitlines())) < 1_000
@@ -180,10 +188,11 @@ def test_G18_deep_or_huge_json(mirror: Mirror, kind: str) -> None:
 
 @pytest.mark.parametrize("kind", [slow("lists"), "surrogates"])
 def test_G18_and_it_takes_memory_in_proportion(mirror: Mirror, kind: str) -> None:
-    mirror.upstream.add_page("foo", DEEP[kind], JSON_TYPE)
+    body = DEEP[kind]()
+    mirror.upstream.add_page("foo", body, JSON_TYPE)
     ran, peak = run_measured(options(mirror, "foo", "--retries", "0"))
     assert ran.code in {1, 3}
-    assert peak < IDLE + 20 * len(DEEP[kind])
+    assert peak < IDLE + 20 * len(body)
 
 
 @pytest.mark.parametrize(

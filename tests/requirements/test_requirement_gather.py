@@ -4,7 +4,7 @@ import posixpath
 from typing import TYPE_CHECKING
 
 import pytest
-from hypothesis import given, settings, strategies as st
+from hypothesis import given, strategies as st
 
 from aiomirror.errors import RequirementError, RequirementErrors, UsageError
 from aiomirror.requirements import Parsed, gather
@@ -450,7 +450,6 @@ PIECES = st.sampled_from(
 
 
 @given(st.lists(PIECES, max_size=12).map("".join) | st.text(), st.binary(max_size=50))
-@settings(deadline=None)
 def test_any_text_is_read_or_refused(text: str, nested: bytes) -> None:
     files = Files({"req.txt": text.encode("utf-8", "surrogatepass"), "b.txt": nested})
     try:

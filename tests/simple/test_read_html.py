@@ -447,7 +447,7 @@ CHARSETS = st.sampled_from(
 
 
 @given(st.binary() | MARKUP.map(lambda text: text.encode(errors="replace")), CHARSETS)
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_any_body_is_a_page_or_a_page_error(body: bytes, charset: str) -> None:
     with suppress(PageError):
         read_page(body, f"text/html{charset}", URL, SIX)

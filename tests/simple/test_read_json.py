@@ -456,7 +456,7 @@ PAGES = st.fixed_dictionaries(
 
 
 @given(st.binary() | (PAGES | JSON).map(lambda page: json.dumps(page).encode()))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_any_body_is_a_page_or_a_page_error(body: bytes) -> None:
     with suppress(PageError):
         read_page(body, JSON_TYPE, URL, SIX)

@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from hypothesis import given, settings, strategies as st
+from hypothesis import given, strategies as st
 from lxml import etree
 from packaging.utils import canonicalize_name
 
@@ -475,7 +475,6 @@ def comparable(file: ProjectFile) -> tuple[object, ...]:
 
 
 @given(PAGES)
-@settings(deadline=None)
 def test_render_then_read_gives_back_the_same_values_in_both_forms(page: ProjectPage) -> None:
     json_page = read_page(render_json(page), JSON_TYPE, URL, PROJECT)
     html_page = read_page(render_html(page), HTML_TYPE, URL, PROJECT)
@@ -496,7 +495,6 @@ def test_render_then_read_gives_back_the_same_values_in_both_forms(page: Project
 
 
 @given(st.text(), st.text())
-@settings(deadline=None)
 def test_any_text_makes_a_valid_page(reason: str, requires_python: str) -> None:
     page = make_page(
         make_file(yanked=reason, requires_python=requires_python), status=ProjectStatus("archived", reason)

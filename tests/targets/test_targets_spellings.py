@@ -95,21 +95,21 @@ def test_spellings_of_platforms(text: str, platform: str) -> None:
     assert target.platform == platform
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(python=pythons, platform=platforms)
 def test_a_name_is_a_spelling_of_its_target(python: str, platform: str) -> None:
     target = one(python, platform)
     assert one(*target.name.split("-", 1)) == target
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(python=pythons, platform=platforms)
 def test_each_tag_stands_once_and_ranks_where_it_stands(python: str, platform: str) -> None:
     target = one(python, platform)
     assert [target.rank([tag]) for tag in target.tags] == list(range(len(target.tags)))
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(python=pythons, platform=platforms)
 def test_the_platform_is_a_tag_of_the_target(python: str, platform: str) -> None:
     target = one(python, platform)
@@ -171,7 +171,6 @@ def test_what_is_nothing_on_either_side(text: str) -> None:
     assert len(caught.value.problems) == 2
 
 
-@settings(deadline=None)
 @given(st.text())
 def test_any_text_is_a_target_or_a_target_error(text: str) -> None:
     for sides in ([text], ["linux"]), (["3.12"], [text]):
