@@ -1,4 +1,4 @@
-"""``python -m benchmarks``: run cases, cost of the forwarder, a flame graph of a sync."""
+"""``python -m benchmarks``: run cases, cost of the forwarder, where the time of a sync goes."""
 
 from __future__ import annotations
 
@@ -7,14 +7,18 @@ import fcntl
 import sys
 import tempfile
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from benchmarks import latency, profiles
+from benchmarks import latency, profiles, shares
 from benchmarks.cases import CASES, case
 from benchmarks.corpus import Corpus
 from benchmarks.cost import cost
 from benchmarks.results import Results
 from benchmarks.roster import roster
 from benchmarks.rounds import Rounds
+
+if TYPE_CHECKING:
+    from benchmarks.tools import Aiomirror
 
 HERE = Path(__file__).parent
 
@@ -24,14 +28,14 @@ def main(argv: list[str] | None = None) -> int:
     arguments = _parser().parse_args(argv)
     arguments.work = arguments.work.resolve()
     arguments.work.mkdir(parents=True, exist_ok=True)
-    verb = {"run": _run, "report": _report, "latency": _latency, "profile": _profile}[arguments.verb]
+    verbs = {"run": _run, "report": _report, "latency": _latency, "profile": _profile, "shares": _shares}
     with (arguments.work / "lock").open("w") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             _say(f"{arguments.work}: in use by another run, which would count our requests as its own")
             return 2
-        return verb(arguments)
+        return verbs[arguments.verb](arguments)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -49,9 +53,11 @@ def _parser() -> argparse.ArgumentParser:
     profile = verbs.add_parser(
         "profile", help="flame graph of aiomirror in a case, into the work folder; needs py-spy"
     )
-    profile.add_argument("case", choices=[one.name for one in CASES])
-    profile.add_argument("--scale", type=float, default=1.0)
-    for verb in (run, report, cost, profile):
+    parts = verbs.add_parser("shares", help="kernel, digests, interpreter: each one's share; needs perf")
+    for verb in (profile, parts):
+        verb.add_argument("case", choices=[one.name for one in CASES])
+        verb.add_argument("--scale", type=float, default=1.0)
+    for verb in (run, report, cost, profile, parts):
         verb.add_argument("--work", type=Path, default=Path(tempfile.gettempdir()) / "aiomirror-benchmarks")
     for verb in (run, report):
         verb.add_argument("--out", type=Path, default=HERE, help="where the results are written")
@@ -98,18 +104,32 @@ def _profile(arguments: argparse.Namespace) -> int:
     if why := profiles.lacks():
         _say(why)
         return 1
-    one = case(arguments.case)
     for kind in ("raw", "flamegraph"):
-        output = arguments.work / f"profile-{one.name}.{'svg' if kind == 'flamegraph' else 'txt'}"
-        recorded = profiles.Recorded(kind, output)
-        recorded.lacks(arguments.work)
-        rounds = Rounds(one, [recorded], arguments.work, scale=arguments.scale, say=_say)
-        if rounds.run(0)[0].fault:
+        output = arguments.work / f"profile-{arguments.case}.{'svg' if kind == 'flamegraph' else 'txt'}"
+        if not _observed(profiles.Recorded(kind, output), arguments):
             return 1
         if kind == "raw":
             print(profiles.tables(output))
         _say(f"{output}")
     return 0
+
+
+def _shares(arguments: argparse.Namespace) -> int:
+    if why := shares.lacks():
+        _say(why)
+        return 1
+    output = arguments.work / f"shares-{arguments.case}.perf"
+    if not _observed(shares.Counted(output), arguments):
+        return 1
+    print(shares.table(output))
+    return 0
+
+
+def _observed(tool: Aiomirror, arguments: argparse.Namespace) -> bool:
+    """Run the case once with it; whether what it left is complete and right."""
+    tool.lacks(arguments.work)
+    rounds = Rounds(case(arguments.case), [tool], arguments.work, scale=arguments.scale, say=_say)
+    return not rounds.run(0)[0].fault
 
 
 def _say(line: str) -> None:

@@ -1,4 +1,4 @@
-"""The floor of the language and its HTTP library: ``python bare.py URLS DEST CONNECTIONS``.
+"""The floor of the language and its HTTP library: ``python bare.py URLS DEST CONNECTIONS [AUTHORITY]``.
 
 Downloads a bare list of files with aiohttp, as many at a time, and writes each with one call.  No pages, no
 digests, no retries, no limits, no temporary names, nothing durable: what a client in Python cannot go below.
@@ -7,6 +7,7 @@ digests, no retries, no limits, no temporary names, nothing durable: what a clie
 from __future__ import annotations
 
 import asyncio
+import ssl
 import sys
 from contextlib import suppress
 from pathlib import Path
@@ -19,9 +20,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 
-async def main(urls: list[str], dest: Path, connections: int) -> None:
+async def main(urls: list[str], dest: Path, connections: int, authority: str | None = None) -> None:
     rest = iter(urls)
-    connector = aiohttp.TCPConnector(limit=connections)
+    trust = ssl.create_default_context(cafile=authority) if authority else True
+    connector = aiohttp.TCPConnector(limit=connections, ssl=trust)
     timeout = aiohttp.ClientTimeout(total=None)
 
     async def work(session: aiohttp.ClientSession) -> None:
@@ -43,4 +45,4 @@ if __name__ == "__main__":
     with suppress(ImportError):
         from uvloop import new_event_loop as factory
     with asyncio.Runner(loop_factory=factory) as runner:
-        runner.run(main(Path(sys.argv[1]).read_text().split(), dest, int(sys.argv[3])))
+        runner.run(main(Path(sys.argv[1]).read_text().split(), dest, int(sys.argv[3]), *sys.argv[4:]))

@@ -86,7 +86,7 @@ CASES = [
         delayed=True, floors=(CONDITIONAL,), peers=(SNATCH,),
     ),
     Case("pages", "newest of 5,000 projects, long pages", "pages", Select.NEWEST, peers=(SNATCH,)),
-    Case("huge", "one file of 2 GB over TLS", "huge", tls=True, floors=("curl",)),
+    Case("huge", "one file of 2 GB over TLS", "huge", tls=True, floors=("curl",), peers=(BARE,)),
     Case("verify", "verify of mixed", "mixed", kind=Kind.VERIFY, floors=HASHING),
     Case("matrix", "300 roots, 25 targets", "matrix", Select.MATRIX, peers=("morgan",)),
     Case(

@@ -264,7 +264,8 @@ class BareClient:
     def command(self, task: Task) -> Command:
         urls = task.write("urls", [f"{task.url}/{entry.path}" for entry in task.wanted])
         program = Path(__file__).with_name("bare.py")
-        return Command((sys.executable, str(program), urls, str(task.dest), str(task.connections)))
+        trust = (str(task.authority),) if task.authority else ()
+        return Command((sys.executable, str(program), urls, str(task.dest), str(task.connections), *trust))
 
     def fault(self, task: Task, requests: int) -> str:  # noqa: ARG002
         return fault_of_tree(task)

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 BATCH = 512 * 1024
 """Bytes per hop.  One batch is written while the next is received, so twice this is held at most."""
-QUICK = 64 * 1024
+QUICK = 256 * 1024
 """Bytes up to which a file is hashed and written in next to no time."""
 
 

@@ -1,0 +1,74 @@
+"""Whose code the processor runs while aiomirror works in a case: by perf, which must be on the PATH."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+from collections import defaultdict
+from typing import TYPE_CHECKING
+
+from benchmarks.tools import Aiomirror, Command
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from benchmarks.tools import Task
+
+RATE = 997
+"""Samples a second, in all threads; a prime, so that nothing that ticks is met each time."""
+_ROW = re.compile(r"\s*([0-9.]+)%\s+(\S+)")
+_PARTS = {
+    "kernel: network, files, disk": ("[kernel", "[vdso]"),
+    "OpenSSL: SHA-256, TLS": ("libcrypto", "libssl", "_hashlib"),
+    "C library: copying, memory": ("libc.so", "libc-", "ld-linux"),
+    "event loop and HTTP, compiled": (
+        "loop.",
+        "_http_",
+        "_multidict",
+        "_quoting",
+        "_helpers",
+        "mask.",
+        "_asyncio",
+    ),
+}
+"""Objects by the beginning of their names; what is not here is the interpreter and its other libraries."""
+REST = "interpreter: all Python code, ours and the libraries'"
+
+
+def lacks() -> str:
+    """Why nothing can be counted; empty when it can."""
+    return "" if shutil.which("perf") else "perf is not on the PATH; on Debian: apt-get install linux-perf"
+
+
+class Counted(Aiomirror):
+    """aiomirror under perf; the samples go to ``output``."""
+
+    def __init__(self, output: Path) -> None:
+        self._output = output
+
+    def command(self, task: Task) -> Command:
+        """The sampler, and what it runs."""
+        plain = super().command(task)
+        sampler = ("perf", "record", "--quiet", "-F", str(RATE), "-o", str(self._output), "--")
+        return Command((*sampler, *plain.arguments), plain.more)
+
+
+def table(samples: Path) -> str:
+    """Each part's share of the CPU time, as Markdown.
+
+    Raises:
+        subprocess.CalledProcessError: perf cannot read its samples.
+    """
+    command = ("perf", "report", "--stdio", "--sort", "dso", "-i", str(samples))
+    report = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    shares: defaultdict[str, float] = defaultdict(float)
+    for found in filter(None, map(_ROW.match, report.splitlines())):
+        shares[_part(found[2])] += float(found[1])
+    rows = sorted(shares.items(), key=lambda row: -row[1])
+    lines = ["| part | share of the CPU time |", "|---|---:|"]
+    return "\n".join(lines + [f"| {part} | {share:.0f} % |" for part, share in rows])
+
+
+def _part(library: str) -> str:
+    return next((part for part, names in _PARTS.items() if library.startswith(names)), REST)
