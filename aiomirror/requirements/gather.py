@@ -10,6 +10,7 @@ import os.path
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Literal, NamedTuple
 from urllib.parse import urlsplit
 from urllib.request import url2pathname
@@ -56,6 +57,7 @@ def gather(
     *,
     extras: Sequence[str] = (),
     groups: Sequence[str] = (),
+    environments: Mapping[str, Mapping[str, str]] = MappingProxyType({}),
 ) -> Parsed:
     """Read command-line requirements, requirements files and constraints files, with all that they include.
 
@@ -64,12 +66,13 @@ def gather(
 
     As pip does: nested paths are relative to the file that names them, "-" is standard input, a ``-r`` in a
     constraints file includes requirements, and a file that includes itself is an error.  A file that is named
-    more than once is read once, and counts once as requirements and once as constraints.
+    more than once is read once, and counts once as requirements and once as constraints.  ``environments``,
+    by name of the target the variables of markers, narrow lock files to what these need.
 
     Raises RequirementError, or RequirementErrors for several: a text that is no requirement, an unknown
     option, a file that cannot be read.
     """
-    gathering = _Gathering(read, env, extras, groups)
+    gathering = _Gathering(read, env, extras, groups, environments)
     for spec in specs:
         with gathering.collecting():
             gathering.take(parse_spec(spec), constraint=False)
@@ -120,6 +123,7 @@ class _Gathering:
     env: Mapping[str, str]
     extras: Sequence[str] = ()
     groups: Sequence[str] = ()
+    environments: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     offered: Offered = field(default_factory=Offered)
     wanted: list[Wanted] = field(default_factory=list)
     constraints: list[Wanted] = field(default_factory=list)
@@ -192,7 +196,7 @@ class _Gathering:
         else:
             from aiomirror.requirements.locks import read_lock  # noqa: PLC0415 (seldom needed)
 
-            parsed = read_lock(kind, source, data)
+            parsed = read_lock(kind, source, data, self.environments)
         self.wanted += parsed.wanted
         self.not_mirrored += parsed.not_mirrored
         self.warnings += parsed.warnings

@@ -5,13 +5,15 @@ from __future__ import annotations
 import subprocess
 import sys
 import tomllib
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 from typing import TYPE_CHECKING
 
 import pytest
 import uv
 from hypothesis import given, strategies as st
-from packaging.pylock import Pylock
+from packaging.pylock import PackageWheel, Pylock
+from packaging.tags import Tag
 from packaging.utils import canonicalize_name
 
 from aiomirror.requirements import gather
@@ -101,6 +103,24 @@ def test_it_is_valid_and_says_what_was_given() -> None:
 
 def test_nothing_at_all() -> None:
     assert not Pylock.from_dict(tomllib.loads(write_pylock([]))).packages
+
+
+def test_markers_and_what_they_are_for() -> None:
+    six = LockPackage(canonicalize_name("six"), "1.16", [file("six-1.16.tar.gz")], marker="os_name == 'nt'")
+    old = replace(six, version="1.9", files=[file("six-1.9.tar.gz")], marker="'dev' in dependency_groups")
+    text = write_pylock([six, old], environments=["os_name == 'nt'", 'os_name == "x"'], groups=["dev", "doc"])
+    lock = Pylock.from_dict(tomllib.loads(text))
+    assert [str(one) for one in lock.environments or ()] == ['os_name == "nt"', 'os_name == "x"']
+    assert lock.dependency_groups == ["dev", "doc"]
+    assert [str(one.marker) for one in lock.packages] == ['"dev" in dependency_groups', 'os_name == "nt"']
+
+
+def test_the_highest_build_goes_first() -> None:
+    names = [f"a-1.0{build}-{tag}-none-any.whl" for tag in ("cp312", "py3") for build in ("", "-2x", "-10")]
+    lock = Pylock.from_dict(tomllib.loads(write_pylock([package("a", "1.0", *map(file, names))])))
+    ((_, chosen),) = lock.select(tags=[Tag("py3", "none", "any")])
+    assert isinstance(chosen, PackageWheel)
+    assert chosen.name == "a-1.0-10-py3-none-any.whl"
 
 
 def test_files_without_room() -> None:

@@ -12,6 +12,7 @@ from packaging.markers import Marker
 from packaging.specifiers import SpecifierSet
 from packaging.version import Version
 
+from aiomirror.requirements.locks.needs import Holds
 from aiomirror.requirements.options import WEAK, parse_hash
 from aiomirror.requirements.values import Hashes, LineError, Wanted, excerpt, project_name
 
@@ -41,8 +42,8 @@ class Locked:
     files: Mapping[str, Hashes]
     marker: Marker | None = None
 
-    def wanted(self, origin: str) -> Wanted:
-        """The requirement that asks for these files and no others."""
+    def wanted(self, origin: str, targets: tuple[str, ...] = ()) -> Wanted:
+        """The requirement that asks for these files and no others, for these targets; none: for all."""
         return Wanted(
             project=self.project,
             specifier=SpecifierSet(f"=={self.version}"),
@@ -50,6 +51,7 @@ class Locked:
             origin=origin,
             text=f"{self.project}=={self.version}",
             files=self.files,
+            targets=targets,
         )
 
 
@@ -59,10 +61,15 @@ class Elsewhere:
 
     text: str
     why: str
+    marker: Marker | None = None
 
 
 Read = Callable[[], Locked | Elsewhere]
 """Reads one package; LineError for one that is wrong."""
+
+
+Needed = Callable[[Holds], set[int]]
+"""The places, from 0, of the packages that one environment needs."""
 
 
 class Opened(NamedTuple):
@@ -70,6 +77,10 @@ class Opened(NamedTuple):
 
     packages: Sequence[Read]
     warnings: Sequence[str] = ()
+    bounds: Sequence[Marker] = ()
+    """All of them hold where the lock is for."""
+    dependencies: Callable[[], Needed] | None = None
+    """Reads what the packages need, LineError for what is wrong with it; None: their markers say it all."""
 
 
 def locked(table: Table, files: Mapping[str, Hashes], marker: Marker | None = None) -> Locked:
@@ -79,10 +90,10 @@ def locked(table: Table, files: Mapping[str, Hashes], marker: Marker | None = No
     return Locked(name_of(table), version_of(table), files, marker)
 
 
-def elsewhere(table: Table, why: str) -> Elsewhere:
+def elsewhere(table: Table, why: str, marker: Marker | None = None) -> Elsewhere:
     """As ``locked``, for a package of which the index has no file.  It need not have a version."""
     name = name_of(table)
-    return Elsewhere(f"{name}=={version_of(table)}" if "version" in table.values else name, why)
+    return Elsewhere(f"{name}=={version_of(table)}" if "version" in table.values else name, why, marker)
 
 
 def name_of(table: Table) -> NormalizedName:
@@ -120,6 +131,14 @@ def union(markers: Iterable[Marker]) -> Marker | None:
     # As text, for "|" nests one level for each marker, and lock files may have many.
     text = " or ".join(f"({marker})" for marker in markers)
     return Marker(text) if text else None
+
+
+def bounds_of(environments: Iterable[Marker], requires_python: SpecifierSet | None) -> list[Marker]:
+    """The markers that hold where one of the environments does, and where Python is such a one."""
+    # "===" compares any text, which need not be fit for a marker.
+    ordered = [one for one in requires_python or () if one.operator != "==="]
+    pythons = [f'python_full_version {one.operator} "{one.version}"' for one in ordered]
+    return [marker for marker in (union(environments), *map(Marker, pythons)) if marker is not None]
 
 
 def files_of(tables: Iterable[Table], *names: str) -> dict[str, Hashes]:

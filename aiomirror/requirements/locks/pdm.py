@@ -43,7 +43,7 @@ def open_pdm(document: Table) -> Opened:
 
 def _package(table: Table, together: Table) -> Locked | Elsewhere:
     if why := _why(table):
-        return elsewhere(table, why)
+        return elsewhere(table, why, marker_of(table, "marker"))
     if "files" in table.values:
         listed = table.tables("files")
     else:  # before 4.3 the files of all packages stood together, by name and version

@@ -68,7 +68,7 @@ def _version(metadata: Table) -> Version:
 def _package(table: Table, by_name: dict[NormalizedName, list[Table]]) -> Locked | Elsewhere:
     kind = table.table("source").get("type", str)
     if kind is not None and kind != "legacy":  # which is any index but the default one
-        return elsewhere(table, _why(table, kind))
+        return elsewhere(table, _why(table, kind), _marker(table))
     if "files" in table.values:
         files = files_of(table.tables("files"), "file")
     else:

@@ -20,6 +20,7 @@ from aiomirror.requirements.locks.packages import (
     Elsewhere,
     Locked,
     Opened,
+    bounds_of,
     hashes_of,
     plain_filename,
     version_of,
@@ -51,7 +52,9 @@ def open_pylock(document: Table) -> Opened:
     except PylockValidationError as error:
         raise LineError(f"{error.context or 'pylock.toml'}: {_harmless(error.message)}") from None
     return Opened(
-        [partial(_package, place, package) for place, package in enumerate(lock.packages)], warnings
+        [partial(_package, place, package) for place, package in enumerate(lock.packages)],
+        warnings,
+        bounds_of(lock.environments or (), lock.requires_python),
     )
 
 
@@ -62,9 +65,8 @@ def _harmless(message: str) -> str:
 
 def _package(place: int, package: Package) -> Locked | Elsewhere:
     if package.is_direct:
-        return Elsewhere(
-            f"{package.name}=={package.version}" if package.version else package.name, _why(package)
-        )
+        text = f"{package.name}=={package.version}" if package.version else package.name
+        return Elsewhere(text, _why(package), package.marker)
     files = {file.filename: _hashes(f"packages[{place}].{key}", file) for key, file in _files(package)}
     versions = set(map(_version, files))  # the package need not state one
     if len(versions) > 1:

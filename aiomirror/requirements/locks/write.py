@@ -48,17 +48,32 @@ class LockPackage:
     version: str
     files: Sequence[LockFile]
     requires_python: str | None = None
+    marker: str | None = None
+    """Where it is to be installed; None: everywhere."""
 
 
-def write_pylock(packages: Iterable[LockPackage], folder: str = ".") -> str:
+def write_pylock(
+    packages: Iterable[LockPackage],
+    folder: str = ".",
+    *,
+    environments: Sequence[str] = (),
+    groups: Sequence[str] = (),
+) -> str:
     """The text of the lock file.
 
     ``folder`` is the way from the lock file to the folder that has a folder for each project.  Files that
     PEP 751 has no room for are left out, see ``unlockable``, and with them packages that have no others.  A
     project may come in several versions; installers want markers to choose by then, and refuse without.
+    They refuse the whole lock where none of the markers in ``environments`` holds, if there are any.
+    ``groups`` are the dependency groups of which markers speak; none is installed unless it is asked for.
     """
     tables = [_package(package, folder) for package in sorted(packages, key=_order) if _lockable(package)]
-    head = [f"lock-version = {_text(LOCK_VERSION)}", f"created-by = {_text(CREATED_BY)}"]
+    head = [f"lock-version = {_text(LOCK_VERSION)}"]
+    if environments:
+        head += ["environments = [", *(f"    {_text(marker)}," for marker in environments), "]"]
+    if groups:
+        head.append(f"dependency-groups = [{', '.join(map(_text, groups))}]")
+    head.append(f"created-by = {_text(CREATED_BY)}")
     return "\n".join([*head, *([] if tables else ["packages = []"]), "", "\n".join(tables)]).rstrip() + "\n"
 
 
@@ -72,15 +87,24 @@ def unlockable(package: LockPackage) -> list[str]:
     return sorted(file.filename for file in package.files if file.filename not in kept)
 
 
-def _order(package: LockPackage) -> tuple[str, bool, Version, str]:
+def _order(package: LockPackage) -> tuple[str, bool, Version, str, str]:
     version = _version(package.version)
-    return package.project, version is not None, version or Version("0"), package.version
+    return (
+        package.project,
+        version is not None,
+        version or Version("0"),
+        package.version,
+        package.marker or "",
+    )
 
 
 def _lockable(package: LockPackage) -> list[LockFile]:
-    """The wheels, and behind them at most one source archive."""
+    """The wheels, and behind them at most one source archive.
+
+    Of wheels for the same machine installers take the first, so a higher build goes before others (PEP 427).
+    """
     named = {file.filename: file for file in package.files if _is_of(file.filename, package)}
-    names = sorted(named)
+    names = sorted(sorted(named), key=_build, reverse=True)  # stable
     sdists = [name for name in names if not name.endswith(".whl")]
     sdists.sort(key=lambda name: not name.endswith(".tar.gz"))  # stable
     return [named[name] for name in names if name.endswith(".whl")] + [named[name] for name in sdists[:1]]
@@ -99,6 +123,12 @@ def _is_of(filename: str, package: LockPackage) -> bool:
     return name == package.project and version == _version(package.version)
 
 
+def _build(filename: str) -> int:
+    """The number of the build; 0 where there is none."""
+    build = parse_wheel_filename(filename)[2] if filename.endswith(".whl") else ()
+    return build[0] if build else 0
+
+
 def _version(text: str) -> Version | None:
     try:
         return Version(text)
@@ -115,6 +145,8 @@ def _package(package: LockPackage, folder: str) -> str:
         f"name = {_text(package.project)}",
         f"version = {_text(str(Version(package.version)))}",
     ]
+    if package.marker is not None:
+        lines.append(f"marker = {_text(package.marker)}")
     if package.requires_python and _is_specifier(package.requires_python):
         lines.append(f"requires-python = {_text(package.requires_python)}")
     if sdist:
