@@ -28,3 +28,8 @@ class Desired:
     """Whether all was read that the choice rests on."""
     unverified: Mapping[tuple[str, str], str] = field(default_factory=dict)
     """By project and file: sha256 of metadata that was read in parts, which the file's own has to have."""
+    installed: Mapping[str, frozenset[tuple[NormalizedName, str]]] = field(default_factory=dict)
+    """By name of the target: the versions that all that is asked for comes to there.
+
+    Targets on which not all of it goes are not among them; none is where nothing was resolved.
+    """

@@ -95,6 +95,8 @@ class Report:
     not_started: list[NormalizedName] = field(default_factory=list)
     removals: list[Removal] = field(default_factory=list)
     """The files that pruning chose, and what became of them."""
+    installed: Mapping[str, frozenset[tuple[NormalizedName, str]]] = field(default_factory=dict)
+    """By name of the target: projects and versions that are installed there, as far as that was resolved."""
     unwanted: int = 0
     """How many held files, or whole projects, nothing wants; they stay until they are pruned."""
     complete: bool = False

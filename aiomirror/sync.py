@@ -153,6 +153,7 @@ class _Run:
         """Find out what is wanted, dependencies included, and get it."""
         await self._visitor.look_around()
         self._desired = desired = await self._find_out()
+        self._report.installed = desired.installed
         for warning in desired.warnings:
             self._account.warned(warning)
         for error, project, filename in desired.problems:

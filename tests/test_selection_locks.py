@@ -172,3 +172,13 @@ def test_what_a_target_needs_of_a_lock_is_missed() -> None:
     selection = select(page({WINDOWS: A}), [locked({WINDOWS: A, LINUX: B})], FOR_LINUX)
     (error,) = errors(selection)
     assert error.endswith("(locked in uv.lock:5; not listed upstream)")
+
+
+def test_what_is_locked_for_some_targets_is_not_missed_by_others() -> None:
+    both = Policy(targets=parse_targets(["3.12"], ["linux", "windows"]))
+    for_linux = replace(locked({LINUX: A, WINDOWS: B}), targets=(both.targets[0].name,))
+    selection = select(page({LINUX: A}), [for_linux], both)
+    assert chosen(selection).keys() == {LINUX}
+    assert not selection.unsatisfied
+    assert select(page({LINUX: A}), [replace(for_linux, targets=())], both).unsatisfied
+    assert not select(page({}), [replace(locked({WINDOWS: B}), targets=for_linux.targets)], both).unsatisfied

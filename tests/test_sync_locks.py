@@ -52,6 +52,15 @@ def test_the_files_of_a_lock(mirror: Mirror) -> None:
     assert not ran.errors()
 
 
+def test_of_a_lock_what_the_targets_need(mirror: Mirror) -> None:
+    path = lock(mirror, "alpha<1.1; sys_platform == 'win32'", "alpha>1; sys_platform == 'linux'")
+    machine = ("--python-version", "3.12", "--platform")
+    mirror.sync(str(path), *machine, "windows", "--with-sdists")
+    assert mirror.files() == {WHEEL, SDIST, "beta-1.1-py3-none-any.whl", "beta-1.1.tar.gz"}
+    ran = mirror.sync(str(path), *machine, "macos", "--dry-run")
+    assert {one["filename"] for one in ran.report["files"]} == {"beta-1.1-py3-none-any.whl"}
+
+
 def test_a_file_that_is_not_the_locked_one(mirror: Mirror) -> None:
     path = lock(mirror, "alpha<1.1")
     digests = re.findall(r"alpha-1\.0\.tar\.gz.*sha256:(\w+)", path.read_text())

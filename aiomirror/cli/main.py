@@ -143,7 +143,7 @@ class _Run:
             )
         from aiomirror.sync import sync  # noqa: PLC0415 (aiohttp takes its time, and --help needs none of it)
 
-        found = read(asked, os.environ)
+        found = read(asked, os.environ, targets(self._told, this_machine))
         config = settled(self._told, found.options)
         parsed = requested(asked, found, self._told)
         report = self._in_loop(lambda reporter: sync(config, parsed, reporter))

@@ -14,6 +14,7 @@ from aiomirror.errors import DestinationError
 from aiomirror.progress import JsonLines, Lines, Silent, summary
 from aiomirror.report import Problem
 from aiomirror.table import plan_table
+from aiomirror.targets import default_matrix
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -133,18 +134,20 @@ class Output:
         if not report:
             self.note(f"{path} is left as it was, for not all is mirrored that was asked for")
             return
-        from aiomirror.lockfile import lock_text  # noqa: PLC0415 (seldom asked for)
+        from aiomirror.lockfile import lock_of  # noqa: PLC0415 (seldom asked for)
 
-        text, left = lock_text(report, Path(os.path.relpath(config.dest, path.parent)).as_posix())
-        if left and (said := self._lines()) is not None:
-            said.warned(f"{path}: a lock file has no room for {', '.join(left)}")
+        folder = Path(os.path.relpath(config.dest, path.parent)).as_posix()
+        lock = lock_of(report, folder, config.policy.targets or default_matrix())
+        if (said := self._lines()) is not None:
+            for warning in lock.warnings:
+                said.warned(f"{path}: {warning}")
         if str(path) == "-":
-            _print(text.rstrip("\n"))
+            _print(lock.text.rstrip("\n"))
             return
         try:
             # In one step, so that nobody finds half a lock.
             draft = path.with_name(f".{path.name}.{os.getpid()}")
-            draft.write_text(text, encoding="utf-8")
+            draft.write_text(lock.text, encoding="utf-8")
             draft.replace(path)
         except OSError as error:
             raise DestinationError(str(path), f"the lock file cannot be written: {error.strerror}") from error

@@ -15,16 +15,17 @@ from aiomirror.requirements import gather, is_file_argument
 from aiomirror.requirements.values import Parsed
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from aiomirror.config import Inputs
+    from aiomirror.targets import Target
 
 ARCHIVES = (".whl", ".gz", ".zip", ".bz2", ".xz", ".tar", ".tgz")
 """What the path of a distribution ends with, which is no requirements file."""
 
 
-def read(asked: Inputs, env: Mapping[str, str]) -> Parsed:
-    """What the arguments and all the files say.
+def read(asked: Inputs, env: Mapping[str, str], targets: Iterable[Target] = ()) -> Parsed:
+    """What the arguments and all the files say; lock files only what the targets need, if there are any.
 
     Raises:
         RequirementError: a text that is no requirement, a file that cannot be read.
@@ -41,6 +42,7 @@ def read(asked: Inputs, env: Mapping[str, str]) -> Parsed:
             env,
             extras=asked.extras,
             groups=asked.groups,
+            environments={one.name: one.environment for one in targets},
         ),
         problems,
     )

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from aiomirror.closure import close
 from aiomirror.dependencies.builds import Builds
-from aiomirror.dependencies.outcome import Outcome
+from aiomirror.dependencies.outcome import Outcome, installed_of_locks
 from aiomirror.dependencies.rules import excluded, resolution_of, rules_of
 from aiomirror.dependencies.values import Followed
 from aiomirror.desired import Desired
@@ -76,8 +76,9 @@ class Dependencies:
         # A lock file is closed already, and says itself which files.
         roots = [one for one in parsed.wanted if not one.files]
         if not roots or not (config.following.enabled or named):
-            return Followed(Desired(demands(parsed.wanted, parsed.constraints)))
-        outcome = partial(Outcome, config, parsed, present=present, count=len(targets))
+            locked = installed_of_locks(parsed.wanted, config.policy.targets)
+            return Followed(Desired(demands(parsed.wanted, parsed.constraints), installed=locked))
+        outcome = partial(Outcome, config, parsed, present=present, targets=targets)
         more = f"{sorted(excluded(config))}"
         demand = demand_of(self._upstream.index.shown, parsed, rules_of(config), targets, more)
         if (record := await self._records.recall(demand)) is not None:

@@ -14,7 +14,7 @@ from aiomirror.requirements.values import Wanted
 from aiomirror.selection import demands
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Sequence
 
     from packaging.utils import NormalizedName
 
@@ -22,6 +22,27 @@ if TYPE_CHECKING:
     from aiomirror.config import Config
     from aiomirror.requirements.values import Parsed
     from aiomirror.resolution import Choice, Conflict
+    from aiomirror.targets import Target
+
+    Version = tuple[NormalizedName, str]
+
+
+def installed_of_locks(wanted: Iterable[Wanted], targets: Iterable[Target]) -> dict[str, frozenset[Version]]:
+    """By name of the target: the versions that lock files have for it, whatever is asked for."""
+    locked = [one for one in wanted if one.files]
+    if not locked:
+        return {target.name: frozenset() for target in targets}
+    from aiomirror.requirements.locks import holds_unasked  # noqa: PLC0415 (read already, where there is a lock)
+
+    return {
+        target.name: frozenset(
+            (one.project, one.pin or "")
+            for one in locked
+            if (not one.targets or target.name in one.targets)
+            and holds_unasked(one.marker, target.environment)
+        )
+        for target in targets
+    }
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,8 +54,8 @@ class Outcome:
     closed: Closed
     avoided: Sequence[Conflict]
     present: Collection[NormalizedName]
-    count: int
-    """How many targets there are."""
+    targets: Sequence[Target]
+    """All that there are, named or not."""
 
     def desired(self, roots: Sequence[Wanted]) -> Desired:
         """What is wanted."""
@@ -56,7 +77,21 @@ class Outcome:
             (*self.closed.closure.warnings, *self._left_out()),
             complete=not any(isinstance(error, UpstreamError) for error in self.closed.errors.values()),
             unverified=self.closed.unverified,
+            installed=self._installed(),
         )
+
+    def _installed(self) -> dict[str, frozenset[Version]]:
+        """What is installed on each target on which all goes that is asked for."""
+        locked = installed_of_locks(self.parsed.wanted, self.targets)
+        if not self.config.policy.targets and any(locked.values()):
+            return {}  # a lock is for some machines, and nobody knows which of its packages are for which
+        failed = {name for one in (*self.closed.closure.conflicts, *self.avoided) for name in one.targets}
+        chosen = [one for choices in self.closed.closure.chosen.values() for one in choices]
+        return {
+            name: versions.union((one.project, one.version) for one in chosen if name in one.targets)
+            for name, versions in locked.items()
+            if name not in failed
+        }
 
     def _want(self, choice: Choice, roots: Sequence[Wanted]) -> Wanted:
         hashes = [one.hashes for one in roots]
@@ -82,12 +117,12 @@ class Outcome:
         for one in self.closed.closure.conflicts:
             yield ConflictError(one.why, one.targets), "", ""
         for one in self.avoided:
-            if len(one.targets) == self.count and not one.alone:
+            if len(one.targets) == len(self.targets) and not one.alone:
                 yield ConflictError(one.why, one.targets), "", ""
 
     def _left_out(self) -> Iterator[str]:
         for one in self.avoided:
-            if len(one.targets) < self.count:
+            if len(one.targets) < len(self.targets):
                 yield f"left out where it does not go: {ConflictError(one.why, one.targets)}"
 
     def _unread(self) -> Iterator[Trouble]:

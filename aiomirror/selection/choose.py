@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from aiomirror.requirements.values import FormatControl, Hashes, Wanted
     from aiomirror.simple.filenames import ParsedName
     from aiomirror.simple.values import ProjectPage
+    from aiomirror.targets import Target
 
 MAX_NAMED = 5
 """Files of a lock that an error names; a project may have a hundred wheels."""
@@ -176,7 +177,7 @@ def _fitting(
     files: Sequence[ProjectFile], want: Wanted, policy: Policy, reasons: _Reasons
 ) -> Sequence[ProjectFile]:
     """Of the files of a version those that the targets need for which this is wanted."""
-    targets = [one for one in policy.targets if not want.targets or one.name in want.targets]
+    targets = _targets(want, policy)
     if not targets:
         return files
     legacy = [file for file in files if _is_legacy(file, want.project)]  # which no installer takes any more
@@ -186,6 +187,11 @@ def _fitting(
     for file, reason in left_out:
         reasons.leave([file], reason)
     return fitting
+
+
+def _targets(want: Wanted, policy: Policy) -> list[Target]:
+    """The targets for which it is wanted; none where none are named."""
+    return [one for one in policy.targets if not want.targets or one.name in want.targets]
 
 
 def _is_legacy(file: ProjectFile, project: NormalizedName) -> bool:
@@ -256,7 +262,7 @@ def _goes_elsewhere(want: Wanted, policy: Policy, left_out: Mapping[str, LeftOut
     """Whether a lock, which is for all machines, lists a version of which the targets can have nothing."""
     return bool(want.files and policy.targets) and all(
         left_out.get(name) is LeftOut.OTHER_TARGET
-        or (name.endswith(WHEEL) and not may_fit(name, policy.targets))
+        or (name.endswith(WHEEL) and not may_fit(name, _targets(want, policy)))
         for name in want.files
     )
 
@@ -275,7 +281,7 @@ def _missing(
     for name in want.files.keys() - found_names:
         file = upstream.get(name) or ProjectFile(filename=name, url="", hashes={})
         reason = _ruled_out(file, parse_filename(name, page.project), page.project, policy)
-        if left_out.get(name) in _SPARED or (policy.targets and not may_fit(name, policy.targets)):
+        if left_out.get(name) in _SPARED or (policy.targets and not may_fit(name, _targets(want, policy))):
             continue
         if reason is None or reason < LeftOut.LEGACY_FORMAT:  # the first one that a policy decides
             missing.append(name)
