@@ -49,6 +49,7 @@ def test_every_option_reaches_its_place() -> None:
     )  # fmt: skip
     assert config.dest == Path("x")
     assert (config.jobs, config.timeout, config.min_rate, config.retries) == (7, 1.5, 2000, 0)
+    assert config.jobs_at_first is None
     assert (config.keep_going, config.dry_run) == (True, True)
     policy, fetch = config.policy, config.fetch
     assert (policy.prereleases, policy.latest, policy.legacy_formats) == (True, 3, True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import itertools
 from typing import TYPE_CHECKING
 
 import pytest
@@ -12,6 +13,7 @@ from aiomirror.errors import AiomirrorError, GivenUpError, StatusError, Unreacha
 from aiomirror.http import Client, HttpSettings
 from aiomirror.http.hosts import GIVEN_UP
 from aiomirror.http.pace import Pace
+from aiomirror.http.places import HEARD
 from aiomirror.http.watch import Guard, Watch
 from aiomirror.simple.values import ACCEPT
 from exchange import CONTENT, NAME, PAGE, PATH, Memory, Naps, fetched, running
@@ -139,6 +141,48 @@ async def test_no_more_connections_than_agreed(upstream: Upstream, url: str, set
         await asyncio.gather(*(fetched(client, url) for _ in range(30)))
     assert len({request.connection for request in upstream.requests}) <= 3
     assert len(upstream.requests) == 30
+
+
+@pytest.mark.parametrize(
+    ("round_trip", "most", "places"),
+    [(0.0, 64, 2), (0.0021, 64, 6), (0.0201, 64, 42), (0.0201, 30, 30), (60.0, 64, 64)],
+)
+async def test_a_far_upstream_gets_more_connections(
+    upstream: Upstream, url: str, round_trip: float, most: int, places: int
+) -> None:
+    """As many as are served in one round trip, beyond those of the beginning."""
+    ticks = itertools.count()
+    clock = lambda: next(ticks) * round_trip  # noqa: E731 (each look at it is a round trip after the last)
+    asked, loop = asyncio.Semaphore(0), asyncio.get_running_loop()
+
+    def stalled(request: Request) -> Fault:
+        loop.call_soon_threadsafe(asked.release)
+        return Stall()
+
+    settings = HttpSettings(connections=most, at_first=2, timeout=600, min_rate=0)
+    async with Client(settings, clock=clock) as client:
+        for _ in range(1 + HEARD):  # the first makes the connection
+            await fetched(client, url)
+        upstream.on_request = stalled
+        before = len(upstream.requests)
+        stuck = [asyncio.create_task(fetched(client, url)) for _ in range(places + 8)]
+        for _ in range(places):
+            await asked.acquire()
+        # The others wait for a place: a request that gets one comes at once.
+        stuck.pop(0).cancel()
+        await asked.acquire()
+        assert len(upstream.requests) - before == places + 1
+        for task in stuck:
+            task.cancel()
+        await asyncio.gather(*stuck, return_exceptions=True)
+
+
+async def test_connections_that_were_asked_for_are_not_made_more(upstream: Upstream, url: str) -> None:
+    async with Client(HttpSettings(connections=3), clock=itertools.count().__next__) as client:
+        for _ in range(2 * HEARD):
+            await fetched(client, url)
+        await asyncio.gather(*(fetched(client, url) for _ in range(30)))
+    assert len({request.connection for request in upstream.requests}) == 3
 
 
 async def test_one_host_leaves_connections_for_others(upstream: Upstream, url: str) -> None:

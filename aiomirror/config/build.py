@@ -15,7 +15,7 @@ from aiomirror.config.kinds import checked_url
 from aiomirror.config.machines import targets
 from aiomirror.config.settings import ALL_MATCHING
 from aiomirror.config.times import cutoff
-from aiomirror.config.values import Config, Connection, Following
+from aiomirror.config.values import JOBS_AT_FIRST, Config, Connection, Following
 from aiomirror.errors import ConfigError
 from aiomirror.plan import FetchPolicy
 from aiomirror.pruning import PrunePolicy, Withdrawal, Withdrawn
@@ -80,6 +80,7 @@ def build(told: Told, options: FileOptions, *, now: datetime, current: Callable[
         withdrawn=_withdrawn(told),
         following=_following(told),
         connection=_connection(told),
+        jobs_at_first=JOBS_AT_FIRST if told.get("jobs") is None else None,
         projects={name: _dated(rules, now) for name, rules in told.projects.items()},
         **{key.replace("-", "_"): value for key in _PLAIN if (value := told.get(key)) is not None},
     )

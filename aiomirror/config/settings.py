@@ -209,7 +209,8 @@ SETTINGS = {
         Setting(
             "jobs",
             kinds.whole(JOBS.start, JOBS.stop - 1),
-            f"simultaneous transfers, 1 to 64 (default: {DEFAULTS.jobs})",
+            f"simultaneous transfers, 1 to 64 (default: {DEFAULTS.jobs_at_first} to {DEFAULTS.jobs},"
+            " the more the farther away upstream is)",
             "N",
             ("-j", "--jobs"),
         ),

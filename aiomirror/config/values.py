@@ -112,6 +112,7 @@ class Connection:
         return {one.name: getattr(self, one.name) for one in fields(self)}
 
 
+JOBS_AT_FIRST = 16
 FOLLOWED, PLAIN = Following(), Connection()
 
 
@@ -129,7 +130,9 @@ class Config:
     connection: Connection = PLAIN
     lock_output: str | None = None
     """Where a lock file of what was resolved goes."""
-    jobs: int = 32
+    jobs: int = 64
+    jobs_at_first: int | None = JOBS_AT_FIRST
+    """Of these, until it is known how far away upstream is; None: all."""
     per_host: int = 64
     """Simultaneous connections to one host."""
     limit_rate: int = 0

@@ -56,7 +56,7 @@ class Session:
         self._settings, self._clock, self._sleep = settings, clock, sleep
         self._resolver = resolver
         self._watch = Watch(settings.timeout)
-        self._places = Places(settings.connections, self._watch)
+        self._places = Places(settings.at_first or settings.connections, settings.connections, self._watch)
         self._pace = Pace(settings.rate, clock, sleep) if settings.rate else None
         self.requests = 0
         """Requests sent, redirects and repetitions among them."""
@@ -185,9 +185,10 @@ class Session:
             kept = host.idle > 0
             host.idle -= kept
             self.requests += 1
+            began = self._clock()
             try:
                 with guard.within(timeout * PATIENCE):
-                    return await self._session.get(
+                    answer = await self._session.get(
                         url, headers=headers, allow_redirects=False, **host.options
                     )
             except FOREIGN as error:
@@ -195,3 +196,6 @@ class Session:
                 if kept and dead and not isinstance(error, aiohttp.ClientConnectorError):
                     continue
                 raise unanswered(error, masked(url), timeout) from error
+            if kept:
+                self._places.answered(self._clock() - began)
+            return answer

@@ -20,6 +20,8 @@ class HttpSettings:
 
     connections: int = 32
     """Simultaneous connections in all."""
+    at_first: int | None = None
+    """Of these, until the round trip is known; None: all."""
     per_host: int = 64
     """Simultaneous connections to one host."""
     rate: int = 0
@@ -54,6 +56,7 @@ class HttpSettings:
         """What a run is told of it."""
         return cls(
             connections=config.jobs,
+            at_first=config.jobs_at_first,
             per_host=config.per_host,
             rate=config.limit_rate,
             timeout=config.timeout,
