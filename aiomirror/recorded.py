@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from aiomirror.state import Closures
     from aiomirror.targets import Target
 
-METHOD = 1
+METHOD = 2
 """To be raised when the same input would give another closure."""
 
 

@@ -78,20 +78,23 @@ def options() -> tuple[str, ...]:
     return (*pythons, *(word for platform in PLATFORMS for word in ("--platform", platform)))
 
 
-def planned(scale: float) -> Iterator[Planned]:
+def planned(scale: float, first: int = 0) -> Iterator[Planned]:
     """The files of the corpus, project by project, oldest version first."""
-    for project in projects(scale):
+    for project in projects(scale, first):
         for number in range(1, project.versions + 1):
             yield from _files(project, number)
 
 
-def projects(scale: float) -> list[Project]:
-    """Roots, the libraries that they depend on, and the traps that some of them run into."""
+def projects(scale: float, first: int = 0) -> list[Project]:
+    """Roots, the libraries that they depend on, and the traps that some of them run into.
+
+    Names decide everything: with other numbers, from ``first`` on, it is another corpus.
+    """
     roots, libraries, traps = (max(SMALLEST, round(count * scale)) for count in (ROOTS, LIBRARIES, TRAPS))
-    shelf = [_bare(f"lib-{i:05}") for i in range(libraries)]
+    shelf = [_bare(f"lib-{first + i:05}") for i in range(libraries)]
     found = [_library(one, shelf[i + 1 :]) for i, one in enumerate(shelf)]
     for i in range(roots):
-        root = _bare(f"root-{i:05}", extra=True)
+        root = _bare(f"root-{first + i:05}", extra=True)
         # A root may have to do with a trap; every trap is some root's.
         trapped = [
             f"{name}>=1" for k in range(i, traps, roots) for name in (_trap(k, "mover"), _trap(k, "cap"))
@@ -144,6 +147,11 @@ def _bounded(line: str) -> bool:
     return "<" in specifier or "~=" in specifier
 
 
+def closed(number: int, platform: str) -> bool:
+    """Whether a trap makes its mover give way on a platform; on "", whether it does so everywhere."""
+    return number % 2 == 0 or platform.startswith("win")
+
+
 def _trap(number: int, role: str) -> str:
     return f"trap-{number:03}-{role}"
 
@@ -154,7 +162,7 @@ def _trapped(number: int) -> list[Project]:
     What forbids the base is the cap; or, every other time, that there are no wheels for some targets.
     """
     base, middle = _trap(number, "base"), _trap(number, "middle")
-    capped = number % 2 == 0
+    capped = closed(number, "")
     new, old = ((f"{base}>=3",), (f"{base}>=1",))
     cap = Project(_trap(number, "cap"), 3, asks=((f"{base}<3" if capped else f"{base}>=1",),) * 3)
     below = Project(base, 3, "compiled" if not capped else "pure", lacks="" if capped else "windows")

@@ -45,7 +45,7 @@ if TYPE_CHECKING:
 
     Item = TypeVar("Item")
 
-METHOD = 1
+METHOD = 2
 """To be raised when the same input would give another result."""
 MAX_LEVELS = 50
 """How often what builds something is built itself; real chains have five links, a hostile one has no end."""

@@ -155,6 +155,7 @@ class _Attempt:
             self.solution = self._known(solutions) or self._find()
             if self.solution is not None:
                 self.view.impossible = self.solution.impossible
+                del self.scout  # there is nothing ahead any more, and it holds a good deal
         if self.solution is not None and all(self.solution is not known for _, known in solutions):
             solutions.append((self.view, self.solution))
 
@@ -176,11 +177,14 @@ class _Attempt:
             return hopeless
         if view.library.rules.max_depth not in {None, 0}:
             return solve(view, self.scout, roots, self._effort)
-        walk = Walk(view, self.scout)
-        solution = walk.solve()
-        if solution is not None or walk.lacking:
-            return solution and raised(view, self.scout, solution, walk)
-        return self._hopeless() or self._resolve(walk.core)
+        core: Sequence[Dependency] = roots
+        for lasting in (True, False):
+            walk = Walk(view, self.scout, lasting=lasting)
+            solution = walk.solve()
+            if solution is not None or walk.lacking:
+                return solution and raised(view, self.scout, solution, walk)
+            core = walk.core
+        return self._hopeless() or self._resolve(core)
 
     def _resolve(self, core: Sequence[Dependency]) -> Solution | None:
         """By the resolver; ``core``: roots that probably have no solution."""

@@ -40,7 +40,7 @@ def raised(view: View, scout: Scout, solution: Solution, walk: Walk | None = Non
         behind = {project: walk.behind(project) for project in solution.picks}
         for project in sorted(filter(behind.get, behind), key=behind.__getitem__, reverse=True):
             while project in solution.picks:
-                better = _lifted(view, scout, walk, solution, project)
+                better = _lifted(walk, project)
                 if better is None:
                     break
                 walk, solution = better
@@ -50,42 +50,18 @@ def raised(view: View, scout: Scout, solution: Solution, walk: Walk | None = Non
     return solution
 
 
-def _lifted(
-    view: View, scout: Scout, walk: Walk, solution: Solution, project: NormalizedName
-) -> tuple[Walk, Solution] | None:
+def _lifted(walk: Walk, project: NormalizedName) -> tuple[Walk, Solution] | None:
     """A better solution, with a newer version of this project, if there is one and nothing is missing."""
-    held = _versions(solution)
     for release in islice(walk.newer(project), MAX_TRIALS):
-        trial = Walk(view, scout, {**held, project: release})
+        trial = walk.lifted(project, release)
         found = trial.solve()
         if trial.lacking:
             walk.lacking = True
             return None
-        if found is not None and _better(view, found, solution, project):
+        if found is not None and project in found.picks:
             return trial, found
     return None
 
 
 def _versions(solution: Solution) -> dict[NormalizedName, Release]:
     return {project: offer.release for project, offer in solution.picks.items()}
-
-
-def _better(view: View, found: Solution, than: Solution, project: NormalizedName) -> bool:
-    """Whether this project is newer, and no other older."""
-    if project not in found.picks:
-        return False
-    pairs = (
-        (offer.release, than.picks[name].release)
-        for name, offer in found.picks.items()
-        if name in than.picks and offer.release is not than.picks[name].release
-    )
-    return found.picks[project].release is not than.picks[project].release and all(
-        _newer(view, release, other) for release, other in pairs
-    )
-
-
-def _newer(view: View, release: Release, other: Release) -> bool:
-    if release is other:
-        return False
-    newest_first = view.releases(release.project).newest_first
-    return newest_first.index(release) < newest_first.index(other)

@@ -38,6 +38,7 @@ class Scout:
     def __init__(self, view: View, *, every: bool = False) -> None:
         self.dead_ends: dict[Dependency, Release | None] = {}
         """Requirements that nothing on the target satisfies, and whose they are."""
+        # With ``every``; otherwise nobody asks.
         self.reached: dict[Release, Offer] = {}
         self.extras: defaultdict[Release, set[str]] = defaultdict(set)
         self.origins: dict[Release, tuple[Dependency, Release | None]] = {}
@@ -80,7 +81,8 @@ class Scout:
             if offer.facts is None:
                 unread = self._view.library.need_facts(offer.release, offer.asked)
             else:
-                self.origins.setdefault(offer.release, (dependency, source))
+                if self._every:
+                    self._note(offer, dependency, source)
                 self.expand(offer, dependency.extras, depth)
         if unread is not None:  # one of them is enough to come back for: most come together
             self._waiting[unread].append(step)
@@ -94,26 +96,30 @@ class Scout:
         demands = dict.fromkeys((dependency, *self._view.roots_on(project)))
         return list(islice(matches(self._view, project, demands), 1))
 
+    def _note(self, offer: Offer, dependency: Dependency, source: Release | None) -> None:
+        self.origins.setdefault(offer.release, (dependency, source))
+        self.reached[offer.release] = offer
+        self.extras[offer.release].update(("", *dependency.extras))
+
     def expand(self, offer: Offer, extras: Iterable[str], depth: int) -> None:
         """Follow the dependencies of a version whose metadata was read; ``depth`` is its own."""
         assert offer.facts is not None
         release = offer.release
-        self.reached[release] = offer
         for extra in ("", *extras):
-            self.extras[release].add(extra)
             known = self._expanded.get((release, extra))
             if known is None or (self._limit is not None and depth < known):
                 self._expanded[release, extra] = depth
                 if self._limit is None or depth < self._limit:
                     self.visit(self._view.dependencies(offer.facts, extra), depth + 1, release)
 
-    def ask(self, offer: Offer) -> None:
+    def ask(self, offer: Offer, *, wide: bool = False) -> None:
         """Ask for metadata that an attempt lacks; of a project that is back for more, for ever more at once.
 
-        An attempt that goes from version to version would otherwise wait for each of them.
+        An attempt that goes from version to version would otherwise wait for each of them.  ``wide``: for as
+        many as there may be, at once.
         """
         project = offer.release.project
-        ahead = min(2 ** self._misses[project], MAX_AHEAD)
+        ahead = MAX_AHEAD if wide else min(2 ** self._misses[project], MAX_AHEAD)
         self._misses[project] += 1
         releases = self._view.releases(project).newest_first
         self._view.library.need_facts(offer.release, offer.asked)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict, deque
+from collections import deque
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -26,12 +26,13 @@ class Solution:
     """One version for each project that is reached from the roots, or the causes of there being none."""
 
     picks: dict[NormalizedName, Offer] = field(default_factory=dict)
-    extras: defaultdict[NormalizedName, set[str]] = field(default_factory=lambda: defaultdict(set))
+    extras: dict[NormalizedName, set[str]] = field(default_factory=dict)
+    """Of the projects of which some are asked for."""
     origins: dict[NormalizedName, Cause] = field(default_factory=dict)
     """The requirement by which a project is reached on a shortest way."""
     causes: tuple[Cause, ...] = ()
-    gave_up: bool = False
-    """Whether the resolver took more steps than ``Rules.max_rounds``."""
+    gave_up: int | None = None
+    """After how many steps the resolver gave up; None: it did not."""
     impossible: dict[Release, Dependency] = field(default_factory=dict)
     """Versions that were found to be in no solution, with a dependency of each that nothing satisfies."""
     trace: Trace = field(default_factory=Trace)
@@ -40,7 +41,7 @@ class Solution:
     @property
     def solved(self) -> bool:
         """Whether there is a solution at all."""
-        return not self.causes and not self.gave_up
+        return not self.causes and self.gave_up is None
 
 
 def prove(view: View, picks: Mapping[NormalizedName, Offer], roots: Iterable[Dependency]) -> Solution | None:
@@ -64,7 +65,8 @@ def prove(view: View, picks: Mapping[NormalizedName, Offer], roots: Iterable[Dep
             if (project, extra) in seen:
                 continue
             seen.add((project, extra))
-            solution.extras[project].add(extra)
+            if extra:
+                solution.extras.setdefault(project, set()).add(extra)
             if limit is None or depth < limit:
                 requires = view.dependencies(offer.facts, extra)
                 queue.extend((one, depth + 1, offer.release) for one in requires)

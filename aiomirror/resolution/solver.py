@@ -29,6 +29,10 @@ if TYPE_CHECKING:
     Preference = tuple[bool, bool, float, bool, NormalizedName]
 
 
+MAX_LOOKS = 2_000_000
+"""Projects that all steps for one target look at, each step at all that it knows: some ten seconds."""
+
+
 class MissingDataError(Exception):
     """The attempt cannot go on; what it lacks has become a need."""
 
@@ -62,14 +66,25 @@ class _Solved(Exception):  # noqa: N818 (it ends a search that has brought what 
 
 
 class Effort(BaseReporter[Demand, Pin, NormalizedName]):
-    """Counts the steps of all attempts for one target, and ends those that succeed."""
+    """Counts the steps of all attempts for one target, and ends those that succeed or take too long."""
 
     def __init__(self) -> None:
         self.steps = 0
+        self._looks = 0
 
     def starting_round(self, index: int) -> None:  # noqa: ARG002 (resolvelib hands it in)
         """Another step."""
         self.steps += 1
+
+    def ending_round(
+        self,
+        index: int,  # noqa: ARG002 (as above)
+        state: State[Demand, Pin, NormalizedName],
+    ) -> None:
+        """A step is over; with many projects fewer of them are taken."""
+        self._looks += len(state.criteria)
+        if self._looks > MAX_LOOKS:
+            raise ResolutionTooDeep(self.steps)
 
     def ending(self, state: State[Demand, Pin, NormalizedName]) -> Never:
         """Leave, before resolvelib draws a graph of the pins.
@@ -86,14 +101,14 @@ def solve(view: View, scout: Scout, roots: Iterable[Dependency], effort: Effort)
         found = _attempt(view, scout, roots, effort, barred)
         if found is None or isinstance(found, Solution):
             # Without the barred versions there is no solution; nobody knows about those with them.
-            return Solution(gave_up=True) if found and barred else found
+            return Solution(gave_up=effort.steps) if found and barred else found
         solution = prove(view, {project: pin.offer for project, pin in found.items()}, roots)
         if solution is not None:
             return solution
         # resolvelib may keep a pin and forget what it requires, where it has become fit again.
         forgotten = {pin.offer.release for pin in found.values() if _forgotten(view, pin, found)}
         if not forgotten - barred:
-            return Solution(gave_up=True)
+            return Solution(gave_up=effort.steps)
         barred.add(next(pin.offer.release for pin in found.values() if pin.offer.release in forgotten))
 
 
@@ -113,7 +128,7 @@ def _attempt(
     except ResolutionImpossible as error:
         return Solution(causes=_causes(error.causes))
     except ResolutionTooDeep:
-        return Solution(gave_up=True)
+        return Solution(gave_up=effort.steps)
     raise AssertionError("a resolver ends in one of these ways")
 
 

@@ -24,9 +24,8 @@ MAX_TOLD = 12
 
 def conflict(view: View, solution: Solution) -> Conflict:
     """The conflict of one target, in one sentence for each project that it is about."""
-    if solution.gave_up:
-        limit = view.library.rules.max_rounds
-        why = f"no solution was found in {limit:,} steps, and whether there is one is not known"
+    if solution.gave_up is not None:
+        why = f"no solution was found in {solution.gave_up:,} steps, and whether there is one is not known"
         return Conflict((view.target.name,), (), why)
     groups: dict[NormalizedName, list[Cause]] = {}
     for dependency, parent in solution.causes:

@@ -84,7 +84,7 @@ def union_of_solutions(library: Library, solved: Iterable[tuple[View, Solution]]
             union.add(
                 view,
                 offer,
-                solution.extras[project],
+                ("", *solution.extras.get(project, ())),
                 lambda project=project, solution=solution: _chain(  # type: ignore[misc]
                     solution.origins[project], lambda release: solution.origins[release.project]
                 ),

@@ -58,7 +58,7 @@ class Rules:
     """Every version that a requirement admits, with the dependencies of each, instead of one per target."""
     exclude_newer: Cutoff = field(default_factory=Cutoff)
     max_rounds: int = 50_000
-    """Steps of the resolver per target, in all its attempts; hostile indexes could keep it busy for ever."""
+    """Steps of the resolver per target at the most; hostile indexes could keep it busy for ever."""
 
     def admission_of(self, project: NormalizedName) -> Admission:
         """Which files of the project count."""

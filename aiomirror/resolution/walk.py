@@ -4,15 +4,18 @@ A resolver looks at all projects again for each one that it adds, and forgets wh
 it takes back.  This looks only at projects whose requirements have changed, and keeps the rest.  What it
 comes to is a solution, proven as such; it is the one that installers find, wherever they need not search for
 long.  When it finds none there may still be one, and the resolver is asked.
+
+The versions that have to give way are ruled out, for good or, in a second attempt that takes longer and finds
+more, for as long as the choices stand for whose sake it is (dynamic backtracking; Ginsberg, 1993).
 """
 
 from __future__ import annotations
 
-from collections import defaultdict, deque
-from dataclasses import dataclass, field
 from itertools import takewhile
 from typing import TYPE_CHECKING
 
+from aiomirror.resolution.bans import Bans
+from aiomirror.resolution.graph import Graph
 from aiomirror.resolution.matching import match, matches
 from aiomirror.resolution.solution import prove
 
@@ -22,13 +25,11 @@ if TYPE_CHECKING:
     from packaging.utils import NormalizedName
 
     from aiomirror.resolution.dependencies import Dependency
+    from aiomirror.resolution.graph import Demands, Node
     from aiomirror.resolution.releases import Release
     from aiomirror.resolution.scout import Scout
     from aiomirror.resolution.solution import Solution
     from aiomirror.resolution.view import Offer, View
-
-    Demands = dict[NormalizedName, tuple[Dependency, ...]]
-    Source = NormalizedName | None
 
 EAGER_TURNS = 8
 """Times that a project is looked at and given its newest version; then it keeps what it has while it can."""
@@ -37,7 +38,10 @@ MAX_TURNS = 200
 """Times that one project is looked at before the walk is taken to go in circles."""
 
 MAX_BANS = 1_000
-"""Versions that are ruled out on the way before the resolver is asked instead."""
+"""Versions that are ruled out on the way before it is taken to lead nowhere."""
+
+PATIENCE = 10
+"""Times as many of both for a walk that lets versions in again: some solutions take thousands of bans."""
 
 
 class _LostError(Exception):
@@ -48,33 +52,13 @@ class _LostError(Exception):
         self.projects = tuple(projects)
 
 
-@dataclass(slots=True)
-class _Node:
-    """A project; ``demands`` by the project whose they are, None for the roots."""
-
-    demands: dict[Source, tuple[Dependency, ...]] = field(default_factory=dict)
-    offer: Offer | None = None
-    chosen_at: int = 0
-    """A count that tells which of two choices is the later one."""
-    children: Demands = field(default_factory=dict)
-    turns: int = 0
-
-    @property
-    def together(self) -> dict[Dependency, None]:
-        """All demands, each once, in a fixed order."""
-        return dict.fromkeys(one for group in self.demands.values() for one in group)
-
-    @property
-    def extras(self) -> list[NormalizedName]:
-        """Those that are demanded, sorted."""
-        return sorted({extra for group in self.demands.values() for one in group for extra in one.extras})
-
-
 class Walk:
     """One attempt for one target, from the start; ``scout`` looks behind the versions that are chosen.
 
     ``held`` are versions that come before newer ones, where they will do; with them the walk is over as soon
-    as a choice would have to be taken back.
+    as a choice would have to be taken back.  ``lasting``: what is ruled out stays so, which comes to an end
+    soon; otherwise it comes in again when a choice for whose sake it was is taken back.  ``graph`` is where
+    to go on from.
     """
 
     def __init__(
@@ -82,6 +66,9 @@ class Walk:
         view: View,
         scout: Scout,
         held: Mapping[NormalizedName, Release] | None = None,
+        *,
+        lasting: bool = True,
+        graph: Graph | None = None,
     ) -> None:
         self.lacking = False
         """Whether something was missing on the way, which has become a need."""
@@ -89,34 +76,48 @@ class Walk:
         """If the walk leads nowhere: roots that probably have no solution by themselves."""
         self._view = view
         self._scout = scout
-        self._nodes: dict[NormalizedName, _Node] = {}
-        self._queue: dict[NormalizedName, None] = {}
+        self._graph = graph or Graph()
         self._held = held
-        self._bans: defaultdict[NormalizedName, set[Release]] = defaultdict(set)
+        self._bans = Bans(self._graph, lasting=lasting)
+        self._patience = 1 if lasting else PATIENCE
         self._count = 0
+        self._only_up = False
 
     def solve(self) -> Solution | None:
         """The solution; None if the walk leads nowhere or lacks something."""
         roots = sorted(
             self._view.roots, key=lambda one: not one.pinned
         )  # pins first, for they cannot give way
-        self._demand(None, {}, _by_project(roots))
+        self._graph.demand(None, {}, _by_project(roots))
         try:
             self._settle_reached()
         except _LostError as error:
-            self.core = self._roots_of(error.projects)
+            lost = self._graph.roots_of(error.projects)
+            self.core = tuple(root for root in self._view.roots if root in lost)
             return None
         if self.lacking:
             return None
         return prove(
             self._view,
-            {name: node.offer for name, node in self._nodes.items() if node.offer},
+            {name: node.offer for name, node in self._graph.nodes.items() if node.offer},
             self._view.roots,
         )
 
+    def lifted(self, project: NormalizedName, release: Release) -> Walk:
+        """After a solution: a walk that goes on from there, with a newer version of this project.
+
+        The others keep theirs or take newer ones; it is over as soon as one would have to take an older one.
+        """
+        held = {**self._graph.choices(), project: release}
+        other = Walk(self._view, self._scout, held, graph=self._graph.copy())
+        other._graph.queue([project])
+        other._count = self._count
+        other._only_up = True
+        return other
+
     def behind(self, project: NormalizedName) -> int:
         """After a solution: how many better versions the requirements on a project admit."""
-        node = self._nodes[project]
+        node = self._graph.nodes[project]
         found = matches(self._view, project, node.together)
         return sum(1 for _ in takewhile(lambda offer: offer is not node.offer, found))
 
@@ -126,7 +127,7 @@ class Walk:
         What was ruled out on the way is not any more.
         """
         self._bans.clear()
-        node = self._nodes[project]
+        node = self._graph.nodes[project]
         for offer in matches(self._view, project, node.together):
             if offer is node.offer:
                 return
@@ -139,26 +140,24 @@ class Walk:
 
     def _settle_reached(self) -> None:
         self._settle()
-        while self._drop_unreached():
+        while self._graph.drop_unreached():
             self._settle()
 
     def _settle(self) -> None:
         """Look at each project whose requirements have changed, until there is none."""
-        while self._queue:
-            project = next(iter(self._queue))
-            del self._queue[project]
-            node = self._nodes[project]
+        for project in self._graph.queued():
+            node = self._graph.own(project)
             node.turns += 1
-            if node.turns > MAX_TURNS:
+            if node.turns > MAX_TURNS * self._patience:
                 raise _LostError
             before, node.children = node.children, {}
             if node.demands:
                 node.children = self._look(project, node)
             else:
-                node.offer = None
-            self._demand(project, before, node.children)
+                self._choose(project, None)
+            self._graph.demand(project, before, node.children)
 
-    def _look(self, project: NormalizedName, node: _Node) -> Demands:
+    def _look(self, project: NormalizedName, node: Node) -> Demands:
         """Choose a version; return what it demands of others."""
         if not self._view.has_page(project):
             self.lacking = True
@@ -168,37 +167,43 @@ class Walk:
         for offer in self._candidates(project, node, demands):
             if offer.facts is None:
                 self.lacking = True
-                self._scout.ask(offer)
-                self._choose(node, offer)
+                # A walk that is long anyway is not to be begun anew for every single text.
+                self._scout.ask(offer, wide=self._patience > 1)
+                self._choose(project, offer)
                 return {}
             children = self._requires(offer, extras)
             stop = self._obstacle(project, offer.release, children)
             if stop is None:
-                self._choose(node, offer)
+                self._choose(project, offer)
                 return children
             self._judge(offer, children[stop])
             blocked[stop] = None
-        node.offer = None
+        self._choose(project, None)
         if not self.lacking:
             self._give_way(project, blocked)
         return {}
 
     def _candidates(
-        self, project: NormalizedName, node: _Node, demands: dict[Dependency, None]
+        self, project: NormalizedName, node: Node, demands: dict[Dependency, None]
     ) -> Iterator[Offer]:
-        banned = self._bans.get(project, ())
+        banned = self._bans.on(project)
         found = (offer for offer in matches(self._view, project, demands) if offer.release not in banned)
-        kept = self._held.get(project) if self._held else None
+        held = kept = self._held.get(project) if self._held else None
         if node.turns > EAGER_TURNS and node.offer is not None:
             kept = node.offer.release
         if kept is not None and (offer := match(self._view, kept, demands)) and kept not in banned:
             yield offer
+        if held is not None and self._only_up:
+            newer = set(takewhile(lambda one: one is not held, self._view.releases(project).newest_first))
+            found = (offer for offer in found if offer.release in newer)
         yield from found
 
-    def _choose(self, node: _Node, offer: Offer) -> None:
+    def _choose(self, project: NormalizedName, offer: Offer | None) -> None:
+        node = self._graph.own(project)
         if node.offer is not offer:
             self._count += 1
             node.offer, node.chosen_at = offer, self._count
+            self._graph.queue(self._bans.freed_by(project))
 
     def _requires(self, offer: Offer, extras: list[NormalizedName]) -> Demands:
         assert offer.facts is not None
@@ -221,18 +226,22 @@ class Walk:
                     return child
             elif not self._view.has_page(child):
                 self.lacking = True
-            elif not self._leaves_some(project, child, demands):
+            elif not self._leaves_some(project, release, child, demands):
                 return child
         return None
 
     def _leaves_some(
-        self, source: NormalizedName, child: NormalizedName, demands: tuple[Dependency, ...]
+        self,
+        source: NormalizedName,
+        release: Release,
+        child: NormalizedName,
+        demands: tuple[Dependency, ...],
     ) -> bool:
-        node = self._nodes.get(child)
+        node = self._graph.nodes.get(child)
         others = node.demands.items() if node else ()
         together = dict.fromkeys(one for other, group in others if other != source for one in group)
         together.update(dict.fromkeys(demands))
-        banned = self._bans.get(child, ())
+        banned = self._bans.on(child, {source: release})
         held = node and node.offer and node.offer.release
         if held and held not in banned and match(self._view, held, together):
             return True  # mostly there is no need to look for another one
@@ -261,72 +270,28 @@ class Walk:
         if self._held is not None:
             raise _LostError(involved)
         sources = {
-            source: self._nodes[source]
+            source: self._graph.nodes[source]
             for name in involved
-            if name in self._nodes
-            for source in self._nodes[name].demands
-            if source is not None and source != project and self._nodes[source].offer is not None
+            if name in self._graph.nodes
+            for source in self._graph.nodes[name].demands
+            if source is not None and source != project and self._graph.nodes[source].offer is not None
         }
         impossible = [
             name
             for name, node in sources.items()
-            if node.offer and self._judge(node.offer, self._nodes[project].demands.get(name, ()))
+            if node.offer and self._judge(node.offer, self._graph.nodes[project].demands.get(name, ()))
         ]
         if impossible:
-            self._queue.update(dict.fromkeys((*impossible, project)))
+            self._graph.queue((*impossible, project))
             return
-        if not sources or sum(map(len, self._bans.values())) >= MAX_BANS:
+        choices = {name: node.offer.release for name, node in sources.items() if node.offer}
+        for name in involved:
+            choices |= self._bans.reasons(name, project)  # without these there were another version
+        if not choices or self._bans.count >= MAX_BANS * self._patience:
             raise _LostError(involved)
-        latest = max(sources, key=lambda source: sources[source].chosen_at)
-        offer = sources[latest].offer
-        assert offer is not None
-        self._bans[latest].add(offer.release)
-        self._queue[latest] = None
-        self._queue[project] = None
-
-    def _demand(self, source: Source, before: Demands, after: Demands) -> None:
-        """Replace what a project demands of others."""
-        for project in before:
-            if project not in after:
-                del self._nodes[project].demands[source]
-                self._queue[project] = None
-        for project, demands in after.items():
-            node = self._nodes.setdefault(project, _Node())
-            if node.demands.get(source) != demands:
-                node.demands[source] = demands
-                self._queue[project] = None
-
-    def _drop_unreached(self) -> bool:
-        """Take away projects that only demand each other; whether there were any."""
-        reached: dict[NormalizedName, None] = {}
-        ahead = [project for project, node in self._nodes.items() if None in node.demands]
-        while ahead:
-            project = ahead.pop()
-            if project not in reached:
-                reached[project] = None
-                ahead.extend(self._nodes[project].children)
-        unreached = [project for project in self._nodes if project not in reached]
-        for project in unreached:
-            self._demand(project, self._nodes[project].children, {})
-        for project in unreached:
-            del self._nodes[project]
-            self._queue.pop(project, None)
-        return bool(unreached)
-
-    def _roots_of(self, projects: Iterable[NormalizedName]) -> tuple[Dependency, ...]:
-        """The roots through which these projects were demanded."""
-        roots: dict[Dependency, None] = {}
-        seen: set[NormalizedName] = set()
-        ahead = deque(projects)
-        while ahead:
-            project = ahead.popleft()
-            if project in seen or project not in self._nodes:
-                continue
-            seen.add(project)
-            demands = self._nodes[project].demands
-            roots.update(dict.fromkeys(demands.get(None, ())))
-            ahead.extend(source for source in demands if source is not None)
-        return tuple(root for root in self._view.roots if root in roots)
+        latest = max(choices, key=lambda name: self._graph.nodes[name].chosen_at)
+        self._bans.add(latest, choices.pop(latest), choices)
+        self._graph.queue((latest, project))
 
 
 def _by_project(dependencies: Iterable[Dependency]) -> Demands:

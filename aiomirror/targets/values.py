@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from difflib import SequenceMatcher
+from functools import lru_cache
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
@@ -97,7 +98,7 @@ class Target:
         if count > MAX_TAGS:
             return None
         try:
-            return self.rank(parse_tag(tags))
+            return self.rank(_parsed(tags))
         except ValueError:
             return None
 
@@ -106,10 +107,15 @@ class Target:
         if not requires_python:
             return True
         try:
-            return self.admits_python(SpecifierSet(requires_python))
+            return self.admits_python(_specifier(requires_python))
         except ValueError:  # InvalidSpecifier is one, and so is a number of thousands of digits
             return True
 
     def admits_python(self, requires_python: SpecifierSet) -> bool:
         """Whether ``Requires-Python`` lets this Python in, be it a pre-release or not."""
         return requires_python.contains(self._version, prereleases=True)
+
+
+# Each target asks the same; of real ones there are few, and of a hostile index's not many are kept.
+_parsed = lru_cache(maxsize=256)(parse_tag)
+_specifier = lru_cache(maxsize=256)(SpecifierSet)

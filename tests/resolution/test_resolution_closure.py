@@ -10,7 +10,7 @@ from packaging.utils import canonicalize_name
 from synthetic_index import LINUX, MATRIX, SDIST, WINDOWS, Index, resolve
 
 from aiomirror.requirements.values import FormatControl
-from aiomirror.resolution import Resolution, Rules
+from aiomirror.resolution import Resolution, Rules, solver
 
 if TYPE_CHECKING:
     from synthetic_index import Run
@@ -227,6 +227,11 @@ def hard_index() -> Index:
 def test_a_search_that_takes_too_long_is_given_up_with_the_limit_named() -> None:
     run = resolve(hard_index(), *"abcdef", rules=Rules(max_rounds=20))
     assert run.conflict() == "no solution was found in 20 steps, and whether there is one is not known"
+
+
+def test_of_many_projects_fewer_steps_are_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(solver, "MAX_LOOKS", 60)  # of six projects
+    assert resolve(hard_index(), *"abcdef").conflict().startswith("no solution was found in 11 steps")
 
 
 def test_a_search_that_has_to_try_everything_comes_to_its_end() -> None:
