@@ -1,4 +1,7 @@
-"""The live display of a terminal: an overall bar, and a line for each file in flight."""
+"""The live display of a terminal: how far dependencies are followed, then a bar and the files in flight.
+
+What is not known yet is not shown: no total before there is a file to fetch, no speed before one comes.
+"""
 
 from __future__ import annotations
 
@@ -10,8 +13,11 @@ from rich.progress import (
     BarColumn,
     DownloadColumn,
     Progress,
+    SpinnerColumn,
+    Task,
     TaskID,
     TextColumn,
+    TimeElapsedColumn,
     TimeRemainingColumn,
     TransferSpeedColumn,
 )
@@ -33,17 +39,37 @@ SHOWN = 8
 STYLES = {"error": "bold red", "warning": "yellow"}
 
 
+class _Received(DownloadColumn):
+    """Bytes of those that are to come, once there are any."""
+
+    def render(self, task: Task) -> Text:
+        return super().render(task) if task.total else Text()
+
+
+class _Speed(TransferSpeedColumn):
+    """Bytes per second, once that is known."""
+
+    def render(self, task: Task) -> Text:
+        return super().render(task) if task.total and (task.finished_speed or task.speed) else Text()
+
+
 class LiveDisplay(Lines):
     """Bars below, problems and warnings as lines above them."""
 
     def __init__(self, stream: TextIO, verbosity: int = 0) -> None:
         super().__init__(stream, verbosity)
         self._console = Console(file=stream, highlight=False)
+        self._resolving = Progress(
+            SpinnerColumn("line"),  # the others are not ASCII
+            TextColumn("{task.description}"),
+            TimeElapsedColumn(),
+            console=self._console,
+        )
         self._overall = Progress(
             TextColumn("{task.fields[counts]}"),
             BarColumn(bar_width=None),
-            DownloadColumn(),
-            TransferSpeedColumn(),
+            _Received(table_column=Column(min_width=14, no_wrap=True, justify="right")),
+            _Speed(table_column=Column(min_width=10, no_wrap=True, justify="right")),
             TimeRemainingColumn(compact=True),
             console=self._console,
             expand=True,
@@ -57,20 +83,23 @@ class LiveDisplay(Lines):
             console=self._console,
             expand=True,
         )
-        self._total = self._overall.add_task("", total=0, counts="")
+        self._found = self._resolving.add_task("", total=None, visible=False)
+        self._total = self._overall.add_task("", total=None, visible=False, counts="")
         self._tasks: dict[JobKey, TaskID] = {}
         self._in_flight: dict[JobKey, int] = {}
         self._bytes = self._jobs = self._jobs_done = self._projects = self._projects_read = 0
-        self._live = Live(Group(self._files, self._overall), console=self._console, refresh_per_second=8)
+        bars = Group(self._resolving, self._files, self._overall)
+        self._live = Live(bars, console=self._console, refresh_per_second=8)
         self._live.start()
 
     def resolving(self, pages: int, metadata: int, asked: int) -> None:
-        """Say how far the dependencies are followed."""
-        counts = f"resolving: {pages} projects, {metadata} versions, {asked - pages - metadata} to come"
-        self._overall.update(self._total, counts=counts)
+        """Say how far the dependencies are followed; without a bar, for what is to come grows on the way."""
+        counts = f"{pages} projects and {metadata} versions read, {asked - pages - metadata} to come"
+        self._resolving.update(self._found, description=f"resolving: {counts}", visible=True)
 
     def projects(self, count: int) -> None:
-        """Count the projects whose pages are to be read."""
+        """Count the projects whose pages are to be read; all dependencies are known."""
+        self._resolving.update(self._found, visible=False)
         self._projects = count
         self._update()
 
@@ -100,7 +129,8 @@ class LiveDisplay(Lines):
             self._files.advance(self._tasks[job.key], count)
         if job.file.size is None:
             self._bytes += count  # known only as it comes
-        self._overall.update(self._total, advance=count, total=self._bytes)
+        self._widen()
+        self._overall.advance(self._total, count)
 
     def ended(self, job: FileJob, outcome: Outcome | None) -> None:
         """Take the file away; one that failed leaves its bytes out of the total again."""
@@ -123,10 +153,18 @@ class LiveDisplay(Lines):
         self._live.stop()
 
     def _update(self) -> None:
-        pages = f"{self._projects_read}/{self._projects} projects"
-        self._overall.update(
-            self._total, total=self._bytes, counts=f"{pages}  {self._jobs_done}/{self._jobs} files"
-        )
+        counts = f"{self._projects_read}/{self._projects} projects"
+        if self._jobs:
+            counts = f"{counts}  {self._jobs_done}/{self._jobs} files"
+        self._widen()
+        self._overall.update(self._total, counts=counts, visible=True)
+
+    def _widen(self) -> None:
+        """Give the bar its total; to rich none, before there are files, is a bar that moves to and fro."""
+        total, task = self._bytes if self._jobs else None, self._overall.tasks[0]
+        if task.total != total:
+            # Not by `update`, which forgets the speed then.
+            task.total, task.finished_time, task.finished_speed = total, None, None
 
     def _say(self, level: str, text: str, project: str = "", filename: str = "") -> None:
         del project, filename

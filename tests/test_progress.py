@@ -179,6 +179,41 @@ def test_the_display_counts(terminal: Terminal) -> None:
     display.closed(None)
 
 
+def test_the_display_shows_no_total_before_there_is_one(terminal: Terminal) -> None:
+    display = LiveDisplay(terminal)
+    display.resolving(36, 2, 69)
+    display._live.refresh()
+    assert re.search(r"resolving: 36 projects and 2 versions read, 31 to come 0:00:0\d", shown(terminal))
+    assert "byte" not in shown(terminal)
+    assert "file" not in shown(terminal)
+    display.projects(2)
+    display.unchanged(FOO)
+    terminal.truncate(0)
+    display._live.refresh()
+    text = shown(terminal)
+    assert "1/2 projects" in text
+    assert not re.search("resolving|file|byte|[?]", text)
+    display.planned(plan(job()))
+    display._live.refresh()
+    assert re.search("2/2 projects  0/1 files .* 0.0/1.0 kB", shown(terminal))
+    display.closed(None)
+
+
+def test_the_speed_is_known_while_the_total_grows(terminal: Terminal) -> None:
+    display = LiveDisplay(terminal)
+    one, other = job("foo-1.zip"), job("foo-2.zip")
+    display.projects(2)
+    display.planned(plan(one))
+    display.started(one)
+    for _ in range(4):
+        display.received(one, 250)
+    display.planned(plan(other))
+    terminal.truncate(0)
+    display._live.refresh()
+    assert re.search(r"1.0/2.0 kB +[0-9.,]+ .?B/s \d\d:\d\d", shown(terminal))
+    display.closed(None)
+
+
 @pytest.mark.parametrize("failed_first", [True, False])
 def test_what_fails_is_taken_out_of_the_total(terminal: Terminal, failed_first: bool) -> None:  # noqa: FBT001
     display = LiveDisplay(terminal)
