@@ -14,14 +14,14 @@ from typing import TYPE_CHECKING
 from aiomirror.errors import DestinationError, UnknownProjectError, UpstreamError, first_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Collection, Iterable, Mapping
 
     from packaging.utils import NormalizedName
 
     from aiomirror.errors import AiomirrorError
     from aiomirror.index import Index, PageRead
     from aiomirror.metadata import Metadata
-    from aiomirror.resolution import Closure, MetadataNeed, Needs, Resolution
+    from aiomirror.resolution import Closure, Conflict, MetadataNeed, Needs, Refusal, Resolution
 
     Feed = Callable[[], None]
     """Hands in one thing that has come."""
@@ -40,6 +40,21 @@ class Closed:
     """UnknownProjectError where there is no such project; UpstreamError where nobody knows."""
     unverified: Mapping[Key, str]
     """sha256 of the metadata that no digest vouches for; the file's own has to have it once it is here."""
+
+    def refused(self, avoided: Collection[Conflict]) -> tuple[list[Refusal], list[Refusal]]:
+        """The files whose metadata is refused: those that hinder, and those that others stand in for.
+
+        Installers pass such a file over, and where all that is asked for goes without it nothing is lost.
+        What could not be read at all is among the errors.  ``avoided`` are conflicts that were got round.
+        """
+        found = [one for one in self.closure.refused if (one.project, one.filename) not in self.errors]
+        if not self.closure.conflicts and not avoided:
+            return [], found
+        chosen = self.closure.chosen
+        return (
+            [one for one in found if one.project not in chosen],
+            [one for one in found if one.project in chosen],
+        )
 
 
 def _untold(_pages: int, _metadata: int, _asked: int) -> None:

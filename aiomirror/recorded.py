@@ -17,11 +17,11 @@ from packaging.utils import canonicalize_name
 from aiomirror.closure import Closed
 from aiomirror.errors import UnknownProjectError, UpstreamError
 from aiomirror.plan import Settled
-from aiomirror.resolution import Choice, Closure, Conflict
+from aiomirror.resolution import Choice, Closure, Conflict, Refusal
 from aiomirror.state import ClosureRecord, PageMark
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Collection, Iterator, Mapping, Sequence
 
     from packaging.utils import NormalizedName
 
@@ -62,15 +62,17 @@ def _text(want: Wanted) -> str:
     )
 
 
-def content_of(closed: Closed, avoided: Iterable[Conflict]) -> dict[str, Any] | None:
+def content_of(closed: Closed, avoided: Collection[Conflict]) -> dict[str, Any] | None:
     """What to remember of a closure; None of one that does not rest on complete answers."""
     closure = closed.closure
-    if closed.errors or closure.conflicts or closure.refused:
+    hindering, passed_over = closed.refused(avoided)
+    if closed.errors or closure.conflicts or hindering:
         return None  # there is something to be said of it each time
     return {
         "chosen": [asdict(one) for choices in closure.chosen.values() for one in choices],
         "avoided": [asdict(one) for one in avoided],
         "warnings": closure.warnings,
+        "refused": [asdict(one) for one in passed_over],
     }
 
 
@@ -86,6 +88,7 @@ def closure_in(record: ClosureRecord) -> tuple[Closed, list[Conflict]]:
     closure = Closure(
         {project: tuple(choices) for project, choices in chosen.items()},
         warnings=tuple(record.content["warnings"]),
+        refused=tuple(Refusal(**one) for one in record.content["refused"]),
     )
     return Closed(closure, {}, {}, {}), [Conflict(**_tuples(one)) for one in record.content["avoided"]]
 

@@ -261,6 +261,22 @@ def test_metadata_of_another_project_is_refused_by_name(follower: Mirror) -> Non
     assert any("top-1.0-py3-none-any.whl" in line for line in ran.errors())
 
 
+def test_metadata_that_is_refused_is_passed_over(follower: Mirror) -> None:
+    """Where another version does, nothing is lost, as for an installer; each run says so."""
+    wheel(follower, "top", "2.0", "middle >=1.*")
+    good = wheel(follower, "top", "1.0", "middle")
+    middle = wheel(follower, "middle", "1.0")
+    first = follower.sync("top")
+    assert follower.files() == {good, middle}
+    (warning,) = [line for line in first.err.splitlines() if "top-2.0-py3-none-any.whl" in line]
+    assert warning.startswith("warning: ")
+    assert warning.endswith("; passed over")
+    follower.upstream.requests.clear()
+    second = follower.sync("top")
+    assert warning in second.err.splitlines()
+    assert paths(follower) == ["/simple/middle/", "/simple/top/"]
+
+
 def test_a_page_that_cannot_be_read_is_a_failure_of_that_project(follower: Mirror) -> None:
     top = wheel(follower, "top", "1.0")
     wheel(follower, "broken", "1.0")

@@ -70,11 +70,19 @@ class Outcome:
                 wants[project] = (*wants.get(project, ()), *asked)
         for project in withdrawn(self.closed.pages, self.closed.errors, self.present):
             wants.setdefault(project, plain.get(project) or (Wanted(project, SpecifierSet(), text=project),))
-        problems = (*self._conflicts(), *self._unread(), *self._refused())
+        hindering, passed_over = self.closed.refused(self.avoided)
+        refused = (
+            (FileError(one.project, one.filename, one.why), one.project, one.filename) for one in hindering
+        )
+        problems = (*self._conflicts(), *self._unread(), *refused)
         return Desired(
             wants,
             problems,
-            (*self.closed.closure.warnings, *self._left_out()),
+            (
+                *self.closed.closure.warnings,
+                *self._left_out(),
+                *(f"{one}; passed over" for one in passed_over),
+            ),
             complete=not any(isinstance(error, UpstreamError) for error in self.closed.errors.values()),
             unverified=self.closed.unverified,
             installed=self._installed(),
@@ -129,8 +137,3 @@ class Outcome:
         for (project, filename), error in self.closed.errors.items():
             if isinstance(error, UpstreamError):
                 yield error, project, filename
-
-    def _refused(self) -> Iterator[Trouble]:
-        for one in self.closed.closure.refused:
-            if (one.project, one.filename) not in self.closed.errors:
-                yield FileError(one.project, one.filename, one.why), one.project, one.filename

@@ -88,9 +88,9 @@ class Tally:
 
     def content(self) -> dict[str, Any] | None:
         """What to remember; None of what does not rest on complete answers."""
-        if self.errors or self._conflicts or self._refused or not self._before.complete:
+        if self.errors or self._conflicts or not self._before.complete:
             return None
-        return {"chosen": [asdict(one) for one in self._choices], "warnings": sorted(self.warnings)}
+        return {"chosen": [asdict(one) for one in self._choices], "warnings": self._warnings()}
 
     def desired(self) -> Desired:
         """All that is wanted, and all that is to be said."""
@@ -99,7 +99,7 @@ class Tally:
             before,
             wants=self.wants,
             problems=(*before.problems, *self._conflicts, *self._failed()),
-            warnings=tuple(dict.fromkeys((*before.warnings, *sorted(self.warnings)))),
+            warnings=tuple(dict.fromkeys((*before.warnings, *self._warnings()))),
             complete=before.complete
             and not any(isinstance(one, UpstreamError) for one in self.errors.values()),
             unverified={**self._unverified, **before.unverified},
@@ -121,9 +121,24 @@ class Tally:
         for (project, filename), error in sorted(self.errors.items()):
             if isinstance(error, UpstreamError) and (project, filename) not in self._told:
                 yield error, project, filename
+        if self._conflicts:
+            for one in self._untold():
+                if one.project not in self.wants:
+                    yield FileError(one.project, one.filename, one.why), one.project, one.filename
+
+    def _warnings(self) -> list[str]:
+        """Refused metadata among them, where it did not hinder: see :meth:`Closed.refused`."""
+        passed_over = [
+            f"{one}; passed over"
+            for one in self._untold()
+            if not self._conflicts or one.project in self.wants
+        ]
+        return sorted({*self.warnings, *passed_over})
+
+    def _untold(self) -> Iterator[Refusal]:
         for key, one in sorted(self._refused.items()):
             if key not in self.errors and key not in self._told:
-                yield FileError(one.project, one.filename, one.why), one.project, one.filename
+                yield one
 
 
 def _admits(want: Wanted, version: str) -> bool:

@@ -67,7 +67,7 @@ _BUILT = re.compile(
 )
 _RPM = re.compile(r"(.+)-[^-]+\.[^-.]+", re.DOTALL)  # version-release.architecture
 _DEB = re.compile(r"(.+?)(?:-[^-_]+)?(?:_[^_]+)?", re.DOTALL)  # version-revision_architecture
-_DOTTED = re.compile(r"v?[0-9]+\.")
+_PLAIN = re.compile(r"v?[0-9]+\.|[0-9]{4}-[0-9]{2}-[0-9]{2}\Z")  # "1.0-final-2", "2013-10-26"
 
 
 def is_safe_filename(name: str) -> bool:
@@ -89,8 +89,9 @@ def parse_filename(filename: str, project: NormalizedName) -> ParsedName | None:
     A source archive may have dashes in name and version both.  The name ends where it normalises to
     ``project``, unless what follows is no version (PEP 440) while a longer name would leave one: on the
     page of foo-bar, ``foo-bar-2-1.0.tar.gz`` belongs to a project foo-bar-2, and ``foo-bar-2-1.tar.gz`` is
-    version 2-1 (2.post1) of foo-bar.  What begins like a dotted version is never part of a longer name, so
-    ``foo-1.0-final-2.zip`` stays version 1.0-final-2 of foo.  A name too long to be safe is nobody's.
+    version 2-1 (2.post1) of foo-bar.  What begins like a dotted version, or is a date, is never part of a
+    longer name, so ``foo-1.0-final-2.zip`` stays version 1.0-final-2 of foo.  A name too long to be safe is
+    nobody's.
     """
     if len(filename) > MAX_FILENAME:
         return None
@@ -168,7 +169,7 @@ def _built_version(rest: str, ending: str) -> str:
 
 def _is_of_longer_name(text: str) -> bool:
     """Whether ``text``, which is no version, is the end of a longer project name and a version."""
-    if _DOTTED.match(text):
+    if _PLAIN.match(text):
         return False
     dashes = (i for i, letter in enumerate(text) if letter == "-" and i)
     return any(parse_version(text[i + 1 :]) is not None for i in dashes)

@@ -39,8 +39,6 @@ pytestmark = pytest.mark.real
 TOO_LARGE = {"main": ("transformers[torch]", "tensorflow", "xgboost")}
 """They bring single files of 300 to 600 MB: themselves, torch, and what NVIDIA has for both."""
 HERE = ("3.9", "3.10", "3.11", "3.12", "3.13")
-BROKEN = {("main", "3.9")}
-"""The newest mlflow that would do has metadata that is none, which is a failure."""
 ELSEWHERE = {
     "web": tuple(TARGETS),
     "data": tuple(TARGETS),
@@ -51,7 +49,7 @@ FIRST = {
     "windows": "win_amd64",
     "aarch64-apple-darwin": "macosx_11_0_arm64",
 }
-INSTALLS = [(name, minor) for name in SETS for minor in HERE if (name, minor) not in BROKEN]
+INSTALLS = [(name, minor) for name in SETS for minor in HERE]
 RESOLVES = [(name, target) for name in SETS for target in ELSEWHERE[name]]
 CLIENTS = pytest.mark.parametrize("client", ["pip", "uv"])
 JOBS = 8

@@ -81,6 +81,7 @@ def test_C_SAFE_1_the_store_takes_every_name_that_is_safe() -> None:
         ("foo", "foo-1.0-final.zip", SDIST, "1.0-final"),
         ("foo", "foo-0.1dev-r1716.tar.gz", SDIST, "0.1dev-r1716"),
         ("foo", "foo-1.0-final-2.zip", SDIST, "1.0-final-2"),
+        ("foo", "foo-2013-10-26.tar.gz", SDIST, "2013-10-26"),
         ("foo-bar", "foo-bar-2-1.tar.gz", SDIST, "2-1"),
         ("foo-bar", "foo--bar-1.0.zip", SDIST, "1.0"),
         ("foo-bar", "Foo.Bar-1.0.zip", SDIST, "1.0"),
