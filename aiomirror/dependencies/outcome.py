@@ -94,9 +94,14 @@ class Outcome:
         if not self.config.policy.targets and any(locked.values()):
             return {}  # a lock is for some machines, and nobody knows which of its packages are for which
         failed = {name for one in (*self.closed.closure.conflicts, *self.avoided) for name in one.targets}
-        chosen = [one for choices in self.closed.closure.chosen.values() for one in choices]
+        # Each version once, however many targets have it.
+        chosen = [
+            ((one.project, one.version), one.targets)
+            for choices in self.closed.closure.chosen.values()
+            for one in choices
+        ]
         return {
-            name: versions.union((one.project, one.version) for one in chosen if name in one.targets)
+            name: versions.union(version for version, targets in chosen if name in targets)
             for name, versions in locked.items()
             if name not in failed
         }
