@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import os
-import shutil
 import sys
-import time
+import tempfile
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -25,9 +24,9 @@ if TYPE_CHECKING:
     from benchmarks.cases import Case
 
 
-MANY_FILES = 1000
-FORGOTTEN_SECONDS = 65
 SHARED = "mirror"
+USED = "used"
+"""The folder of what earlier runs left, to be removed by hand: see :meth:`Rounds._put_away`."""
 CHECKOUT = f"{Path(__file__).parents[1]}/"
 """Left out where commands are told."""
 
@@ -56,7 +55,7 @@ class Rounds:
         variant = "-changing" if case.kind is Kind.CHANGED else ""
         if variant:  # what an earlier run changed is not undone but built anew
             for old in (work / "corpora").glob(f"{case.corpus}-*{variant}"):
-                shutil.rmtree(old)
+                _aside(work, old)
         self.corpus = Corpus.open(work, case.corpus, scale * case.times, variant)
         self._dest = work / "dest" / case.name
         self._lines = {tool.name: Line(tool.name) for tool in tools}
@@ -67,8 +66,8 @@ class Rounds:
         """All rounds, after one that is not counted: it warms caches, and shows who is complete."""
         with ExitStack() as stack:
             upstream = self._upstream(stack)
-            self._remove()
-            stack.callback(self._remove)
+            self._put_away()
+            stack.callback(self._put_away)
             if self._case.kind is Kind.VERIFY:
                 self._mirror(upstream)
             elif self._case.kind is not Kind.FIRST:
@@ -99,18 +98,16 @@ class Rounds:
             raise RuntimeError(f"no mirror to verify: {fault}; see {task.log}")
         settle(files_below(task.dest))
 
-    def _remove(self) -> None:
-        """Remove the destinations, when a case is over and never between its runs, and wait a while.
+    def _put_away(self) -> None:
+        """Free the space that the destinations take, and leave their files where they are not in the way.
 
-        Removing a large tree slows what runs next up to fourfold: ext4 without a journal does not give out
-        the inodes of files that were removed in the last minute, and looks at every one of them for each file
-        that is made; of those whose removal is not on disk yet, in the last six.
+        Removing a large tree slows what runs next up to fourfold: ext4 without a journal looks at each inode
+        that was given back in the last minute, or six, before it takes another one for a file.
         """
-        large = sum(1 for _ in files_below(self._dest)) > MANY_FILES
-        shutil.rmtree(self._dest, ignore_errors=True)
-        if large:
-            os.sync()
-            time.sleep(FORGOTTEN_SECONDS)
+        for path in self._dest.rglob("*"):
+            if path.is_file() and not path.is_symlink():
+                os.truncate(path, 0)
+        _aside(self._work, self._dest)
 
     def _round(self, tool: Tool, upstream: Upstream, number: int) -> None:
         place = str(number) if self._case.kind is Kind.FIRST else "kept"
@@ -170,3 +167,11 @@ class Rounds:
                 authority=self._authority,
             )
         )
+
+
+def _aside(work: Path, folder: Path) -> None:
+    """Have a folder out of the way without removing anything."""
+    if folder.exists():
+        used = work / USED
+        used.mkdir(exist_ok=True)
+        folder.rename(Path(tempfile.mkdtemp(dir=used)) / folder.name)
