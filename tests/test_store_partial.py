@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import itertools
 import resource
+import time
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
@@ -15,7 +17,7 @@ from aiomirror.store import Store
 from aiomirror.store.digests import Expectation
 from aiomirror.store.draft import Draft
 from aiomirror.store.hops import Hops, T
-from aiomirror.store.partial import BATCH, Partial
+from aiomirror.store.partial import BATCH, QUICK, Partial
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
@@ -29,9 +31,20 @@ LARGE = bytes(range(251)) * (5 * BATCH // 251) + b"the end"
 """More than the batches that wait, and no multiple of one."""
 
 
-@pytest.fixture
-async def store(tmp_path: Path) -> AsyncIterator[Store]:
+def slow_disk() -> float:
+    """A clock by which each piece of work takes far longer than a disk that is as fast as memory."""
+    return next(_SECONDS)
+
+
+_SECONDS = itertools.count(0.0, 60.0)
+
+
+@pytest.fixture(params=[time.perf_counter, slow_disk], ids=["prompt", "slow"])
+async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Store]:
     async with Store(tmp_path) as opened:
+        opened._hops = Hops(request.param)
+        await opened._hops.quick(bool)
+        assert opened._hops.prompt is (request.param is time.perf_counter)
         yield opened
 
 
@@ -85,15 +98,17 @@ class _CountingHops(Hops):
         return await super().run(work, *arguments)
 
     async def quick(self, work: Callable[..., T], *arguments: object) -> T:
-        self.hops += 1
+        self.hops += self.prompt  # otherwise it is one more that is run
         return await super().quick(work, *arguments)
 
 
-@pytest.mark.parametrize(("size", "hops"), [(0, 1), (25_000, 1), (BATCH - 1, 1), (BATCH, 2), (5 * BATCH, 6)])
+@pytest.mark.parametrize(("clock", "batch"), [(time.perf_counter, QUICK), (slow_disk, BATCH)])
+@pytest.mark.parametrize("size", [0, 25_000, QUICK - 1, QUICK, BATCH - 1, BATCH, 5 * BATCH])
 async def test_a_file_costs_one_hop_for_each_batch_and_one_to_commit(
-    store: Store, size: int, hops: int
+    store: Store, size: int, clock: Callable[[], float], batch: int
 ) -> None:
-    counting = _CountingHops()
+    counting = _CountingHops(clock)
+    await Hops.quick(counting, bool)
     draft = Draft(store._tree, "six", NAME, Expectation({}))
     async with Partial(counting, draft) as partial:
         for _ in range(size // 1024):
@@ -101,7 +116,7 @@ async def test_a_file_costs_one_hop_for_each_batch_and_one_to_commit(
         await partial.write(bytes(size % 1024))
         await partial.commit()
     counting.close()
-    assert counting.hops == hops
+    assert counting.hops == size // batch + 1
 
 
 async def test_a_large_file_grows_without_its_name_and_is_private(store: Store) -> None:

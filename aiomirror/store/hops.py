@@ -39,6 +39,11 @@ class Hops:
         self._clock = clock
         self._average = 0.0
 
+    @property
+    def prompt(self) -> bool:
+        """Whether :meth:`quick` does without a thread."""
+        return self._average <= PATIENCE
+
     async def run(self, work: Callable[..., T], *arguments: object) -> T:
         """The result of ``work(*arguments)``, called in a thread.
 
@@ -48,7 +53,7 @@ class Hops:
 
     async def quick(self, work: Callable[..., T], *arguments: object) -> T:
         """As :meth:`run`, for what is done in no time unless the disk is slow; it has a thread only then."""
-        if self._average > PATIENCE:
+        if not self.prompt:
             return await self.run(work, *arguments)
         began = self._clock()
         try:

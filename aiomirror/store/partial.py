@@ -17,14 +17,14 @@ if TYPE_CHECKING:
     from aiomirror.store.draft import Draft
     from aiomirror.store.hops import Hops
 
-BATCH = 512 * 1024
-"""Bytes per hop.  One batch is written while the next is received, so twice this is held at most."""
 QUICK = 256 * 1024
-"""Bytes up to which a file is hashed and written in next to no time."""
+"""Bytes that are hashed and written in next to no time, while the processor's caches still have them."""
+BATCH = 512 * 1024
+"""Bytes per hop to a slow disk.  One batch is written while the next is received, so twice this is held."""
 
 
 class Partial:
-    """The bytes of one file, in memory up to :data:`BATCH`, beyond it in a nameless file.
+    """The bytes of one file, in memory up to :data:`QUICK` or :data:`BATCH`, beyond it in a nameless file.
 
     It has the shape of a sink for a download: ``received`` counts the bytes that were taken, so that a broken
     transfer can be resumed there.  As an async context manager it discards itself unless it was committed.
@@ -42,12 +42,15 @@ class Partial:
         self._buffer.append(data)
         self._buffered += len(data)
         self.received += len(data)
-        if self._buffered >= BATCH:
+        if self._buffered >= (QUICK if self._hops.prompt else BATCH):
             await self._written_behind()
             self._draft.queue(self._buffer)
             self._buffer, self._buffered = [], 0
-            self._behind = asyncio.create_task(self._hops.run(self._draft.drain))
-            self._behind.add_done_callback(_observed)
+            if self._hops.prompt:
+                await self._hops.quick(self._draft.drain)
+            else:
+                self._behind = asyncio.create_task(self._hops.run(self._draft.drain))
+                self._behind.add_done_callback(_observed)
 
     async def restart(self) -> None:
         """Forget every byte; the next attempt begins at the first."""

@@ -82,16 +82,21 @@ def regular_file(name: str, within: int) -> int | None:
 
 EAGER = 2**20
 """Bytes of a file from which on the system is asked to begin writing it at once."""
+STRIDE = 2**25
+"""Bytes after which it is asked so while a file is still growing: the disk has its time meanwhile."""
 _AT_ONCE = 1024
 """Parts that one system call writes: IOV_MAX on Linux and macOS."""
 
 
-def begin_writing(opened: int) -> None:
-    """Let the system begin to put a file on disk, without waiting for it; a later fsync waits the less."""
+def begin_writing(opened: int, start: int = 0, count: int = 0) -> None:
+    """Let the system begin to put a file on disk, without waiting for it; a later fsync waits the less.
+
+    ``count`` bytes from ``start``; 0: to the end.
+    """
     # Asking Linux to drop a file from its cache makes it begin to write what is not yet written.
     if sys.platform == "linux":
         with suppress(OSError):
-            os.posix_fadvise(opened, 0, 0, os.POSIX_FADV_DONTNEED)
+            os.posix_fadvise(opened, start, count, os.POSIX_FADV_DONTNEED)
 
 
 class Temporary:
@@ -102,6 +107,7 @@ class Temporary:
         self.name = secrets.token_hex(16)
         self._file = os.open(self.name, _CREATE, 0o600, dir_fd=tree.partial)
         self._settled = False
+        self._size = self._begun = 0
         tree.temporaries.add(self)
 
     def write(self, parts: Sequence[bytes]) -> None:
@@ -109,10 +115,14 @@ class Temporary:
         rest = [memoryview(part) for part in reversed(parts)]
         while rest:
             written = os.writev(self._file, rest[: -_AT_ONCE - 1 : -1])
+            self._size += written
             while rest and written >= len(rest[-1]):
                 written -= len(rest.pop())
             if written:
                 rest[-1] = rest[-1][written:]
+        if self._size - self._begun >= STRIDE:
+            begin_writing(self._file, self._begun, self._size - self._begun)
+            self._begun = self._size
 
     def finish(self, later_than: int | None = None, mode: int | None = None) -> FileStat:
         """Give the file the mode of published ones, or ``mode``, and close it.
