@@ -9,7 +9,14 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from aiomirror import __version__
-from aiomirror.errors import AiomirrorError, DestinationError, FileError, UnsatisfiedError
+from aiomirror.errors import (
+    AiomirrorError,
+    DestinationError,
+    FileError,
+    UnreachableError,
+    UnsatisfiedError,
+    UpstreamError,
+)
 from aiomirror.pruning import Fate
 
 if TYPE_CHECKING:
@@ -57,6 +64,8 @@ class Problem:
     exit_code: int
     project: str = ""
     filename: str = ""
+    passing: bool = False
+    """Whether it is upstream's, and may be over by the next run."""
 
     @classmethod
     def of(cls, error: AiomirrorError, project: str = "", filename: str = "") -> Problem:
@@ -64,7 +73,8 @@ class Problem:
         message = str(error)
         if not isinstance(error, FileError | UnsatisfiedError | DestinationError):
             message = ": ".join(filter(None, (project, filename, message)))
-        return cls(message, error.exit_code, project, filename)
+        passing = isinstance(error, UpstreamError) and error.transient
+        return cls(message, error.exit_code, project, filename, passing)
 
 
 @dataclass(slots=True)
@@ -142,9 +152,14 @@ class Report:
         """0: complete; else the code of the README's table.
 
         A destination that cannot be used outweighs all else, then a signal; failures of one kind have that
-        kind's code, and a mixture of failures is 1.
+        kind's code, and a mixture of failures is 1.  Where upstream cannot be reached, or no longer, its
+        faults on the way there are of that kind.
         """
         codes = {problem.exit_code for problem in self.problems}
+        if UnreachableError.exit_code in codes and any(problem.passing for problem in self.problems):
+            codes = {UnreachableError.exit_code}.union(
+                problem.exit_code for problem in self.problems if not problem.passing
+            )
         if 6 in codes:  # noqa: PLR2004 (DestinationError.exit_code)
             return 6
         if self.signal:

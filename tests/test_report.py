@@ -9,8 +9,11 @@ import pytest
 from packaging.utils import canonicalize_name
 
 from aiomirror.errors import (
+    AiomirrorError,
     ChangedError,
     DestinationError,
+    FileError,
+    GivenUpError,
     LockedError,
     NoMatchingFileError,
     PruneRefusedError,
@@ -51,6 +54,28 @@ def test_the_exit_code(codes: list[int], number: int, expected: int) -> None:
     report = Report(problems=[problem(code) for code in codes], signal=number)
     assert report.exit_code == expected
     assert bool(report) is (expected == 0)
+
+
+UNREACHABLE = UnreachableError("http://a.example/", "cannot connect")
+GIVEN_UP = GivenUpError("http://a.example/", "given up")
+BUSY, FORBIDDEN = (StatusError("http://a.example/", status) for status in (503, 403))
+
+
+@pytest.mark.parametrize(
+    ("errors", "expected"),
+    [
+        ([BUSY, BUSY], 1),
+        ([BUSY, GIVEN_UP], 4),
+        ([BUSY, UNREACHABLE, GIVEN_UP], 4),
+        ([BUSY, FORBIDDEN, GIVEN_UP], 1),
+        ([GIVEN_UP, FileError("foo", "f", "is another one")], 1),
+    ],
+)
+def test_what_an_upstream_is_given_up_for_is_no_other_kind(
+    errors: list[AiomirrorError], expected: int
+) -> None:
+    """A night's run against one that is down ends with the code that says so, whatever it answered."""
+    assert Report(problems=[Problem.of(error, "foo") for error in errors]).exit_code == expected
 
 
 def outcomes() -> list[Outcome]:
