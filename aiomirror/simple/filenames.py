@@ -49,6 +49,7 @@ VersionKey = tuple[bool, Version, str]
 
 _OTHER = ParsedName(FileKind.OTHER, None)
 _ZERO = Version("0")
+_SEPARATORS = "-_."
 
 # Longer endings first where one ends with another.
 _ENDINGS = (
@@ -139,10 +140,9 @@ def _wheel(stem: str, project: NormalizedName) -> ParsedName | None:
 def _archive(stem: str, ending: str, kind: FileKind, project: NormalizedName) -> ParsedName | None:
     if ending == ".deb":  # name_version-revision_architecture
         stem = stem.replace("_", "-", 1)
-    match = _name_pattern(project).match(stem)
-    if match is None:
+    rest = _behind_name(stem, project)
+    if rest is None:
         return None
-    rest = match["rest"]
     if not rest:
         return ParsedName(kind, None)
     if kind is FileKind.SDIST and parse_version(rest) is None and (built := _BUILT.match(rest)):
@@ -154,11 +154,23 @@ def _archive(stem: str, ending: str, kind: FileKind, project: NormalizedName) ->
     return ParsedName(kind, version)
 
 
-@lru_cache(maxsize=4_096)
-def _name_pattern(project: NormalizedName) -> re.Pattern[str]:
-    """Match every spelling of the project's name, alone or before a dash."""
-    name = "[-_.]+".join(map(re.escape, project.split("-")))
-    return re.compile(rf"{name}(?:-(?P<rest>.*))?\Z", re.IGNORECASE | re.ASCII | re.DOTALL)
+def _behind_name(stem: str, project: NormalizedName) -> str | None:
+    """What is behind the project's name, in whatever spelling, and a dash; None where neither is.
+
+    A regular expression for each project would take longer to make than all of its names to be looked at.
+    """
+    at = 0
+    for part in project.split("-"):
+        start = len(stem) - len(stem[at:].lstrip(_SEPARATORS)) if at else 0
+        end = start + len(part)
+        written = stem[start:end]
+        # Lower case alone would take the Kelvin sign for a k.
+        if written.lower() != part or not written.isascii() or (at and start == at):
+            return None
+        at = end
+    if at == len(stem):
+        return ""
+    return stem[at + 1 :] if stem[at] == "-" else None
 
 
 def _built_version(rest: str, ending: str) -> str:
