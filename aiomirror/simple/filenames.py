@@ -116,7 +116,7 @@ def parse_version(text: str) -> Version | None:
     return _parse_version(text) if len(text) <= MAX_VERSION else None
 
 
-@lru_cache(maxsize=16_384)
+@lru_cache(maxsize=4_096)
 def _parse_version(text: str) -> Version | None:
     try:
         return Version(text)
@@ -124,7 +124,7 @@ def _parse_version(text: str) -> Version | None:
         return None
 
 
-_normal = lru_cache(maxsize=4_096)(canonicalize_name)
+_normal = lru_cache(maxsize=1_024)(canonicalize_name)
 
 
 def _wheel(stem: str, project: NormalizedName) -> ParsedName | None:
