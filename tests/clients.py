@@ -169,6 +169,7 @@ class Clients:
     """pip and uv, at home in a folder of the test's."""
 
     home: Path
+    patience: int = PATIENCE
 
     def environment(self) -> dict[str, str]:
         """No PIP_*, UV_*, proxies or home of the person who runs the tests."""
@@ -184,24 +185,24 @@ class Clients:
     def pip(self, verb: str, index: str, *arguments: str) -> str:
         """Run pip; returns what it said, on both streams."""
         switches = ["--isolated", "--no-input", "--disable-pip-version-check", verb, "--no-cache-dir"]
-        return self._run([sys.executable, "-m", "pip", *switches, "--index-url", index, *arguments])
+        return self.run(sys.executable, "-m", "pip", *switches, "--index-url", index, *arguments)
 
     def uv(self, verb: str, index: str, *arguments: str) -> str:
         """Run ``uv pip <verb>``; returns what it said, on both streams."""
         python = ["--python", sys.executable]
-        return self._run(
-            [uv.find_uv_bin(), "pip", verb, "--no-cache", *python, "--default-index", index, *arguments]
+        return self.run(
+            uv.find_uv_bin(), "pip", verb, "--no-cache", *python, "--default-index", index, *arguments
         )
 
     def uv_lock(self, index: str, project: Path) -> None:
         """Write ``uv.lock`` beside the pyproject.toml."""
         where = ["--no-cache", "--python", sys.executable, "--project", str(project)]
-        self._run([uv.find_uv_bin(), "lock", *where, "--default-index", index])
+        self.run(uv.find_uv_bin(), "lock", *where, "--default-index", index)
 
     def uv_sync(self, index: str, project: Path) -> None:
         """Install what ``uv.lock`` lists, as it is, into the project's ``.venv``."""
         where = ["--no-cache", "--python", sys.executable, "--project", str(project)]
-        self._run([uv.find_uv_bin(), "sync", "--frozen", *where, "--default-index", index])
+        self.run(uv.find_uv_bin(), "sync", "--frozen", *where, "--default-index", index)
 
     def uv_takes(self, index: str, roots: Sequence[str], *where: str) -> dict[str, str]:
         """Project → version: what uv resolves, of wheels alone; ``where`` are its options for a target."""
@@ -219,7 +220,7 @@ class Clients:
         switches = ["--isolated", "--no-input", "--disable-pip-version-check", "--no-cache-dir", "--quiet"]
         wheels = ["--only-binary", ":all:", "--dest", str(dest)]
         program = [sys.executable, str(FOR_TARGET), "download"]
-        self._run([*program, *switches, *wheels, *where, "--index-url", index, *roots])
+        self.run(*program, *switches, *wheels, *where, "--index-url", index, *roots)
         found = (parse_wheel_filename(path.name) for path in dest.iterdir())
         return {name: str(version) for name, version, _, _ in found}
 
@@ -228,7 +229,8 @@ class Clients:
         run = {"pip": self.pip, "uv": self.uv}[client]
         return run("install", index, "--target", str(target), *arguments)
 
-    def _run(self, command: list[str]) -> str:
+    def run(self, *command: str) -> str:
+        """What a command says, on both streams; AssertionError with that if it fails."""
         done = subprocess.run(
             command,
             env=self.environment(),
@@ -237,7 +239,7 @@ class Clients:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             encoding="utf-8",
-            timeout=PATIENCE,
+            timeout=self.patience,
         )
         assert done.returncode == 0, f"{command}\n{done.stdout}"
         return done.stdout

@@ -54,8 +54,11 @@ def interpreter(minor: str) -> Interpreter | None:
     return None if said.returncode else Interpreter(path, said.stdout.strip())
 
 
+@dataclass(frozen=True)
 class Offline(Clients):
     """pip and uv without a way out."""
+
+    patience: int = PATIENCE
 
     def environment(self) -> dict[str, str]:
         kinds = ("http", "https", "all")
@@ -67,24 +70,6 @@ class Offline(Clients):
         """A fresh environment."""
         self.run(python.path, "-I", "-m", "venv", str(folder))
         return Environment(self, str(folder / "bin" / "python"))
-
-    def run(self, *command: str) -> str:
-        """What a command says, on both streams; AssertionError with that if it fails."""
-        done = subprocess.run(
-            command,
-            env=self.environment(),
-            cwd=self.home,
-            check=False,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            encoding="utf-8",
-            timeout=PATIENCE,
-        )
-        assert done.returncode == 0, f"{command}\n{done.stdout}"
-        return done.stdout
-
-    def _run(self, command: list[str]) -> str:
-        return self.run(*command)
 
 
 @dataclass(frozen=True)
