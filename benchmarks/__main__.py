@@ -47,7 +47,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     run.add_argument("--rounds", type=int, default=5)
     run.add_argument("--scale", type=float, default=1.0, help="times as many projects (default: %(default)s)")
-    run.add_argument("--tools", help="of each case's contenders only these, comma-separated")
+    run.add_argument("--tools", help="these contenders and not those of the case, comma-separated")
     report = verbs.add_parser("report", help="write RESULTS.md and results.svg anew from the raw rounds")
     cost = verbs.add_parser("latency", help="measure what the delaying forwarder costs")
     profile = verbs.add_parser(
@@ -74,7 +74,7 @@ def _run(arguments: argparse.Namespace) -> int:
             continue
         wanted = arguments.tools.split(",") if arguments.tools else one.tools
         tools = []
-        for tool in roster(name for name in one.tools if name in wanted):
+        for tool in roster(wanted):
             if why := tool.lacks(arguments.work):
                 _say(f"{name}: {tool.name} left out: {why}")
             else:
