@@ -42,8 +42,7 @@ from __future__ import annotations
 
 from typing import ClassVar, TypeVar
 
-MAX_TARGETS = 3
-"""Targets that an error names; the default ones alone are twenty."""
+from aiomirror.wording import abridged
 
 
 class AiomirrorError(Exception):
@@ -217,9 +216,7 @@ class ConflictError(UnsatisfiedError):
         self.why, self.targets = why, targets
 
     def __str__(self) -> str:
-        named = ", ".join(self.targets[:MAX_TARGETS])
-        more = f" and {len(self.targets) - MAX_TARGETS} more" if len(self.targets) > MAX_TARGETS else ""
-        return f"{self.why} (for {named}{more})"
+        return f"{self.why} (for {abridged(self.targets)})"
 
 
 class ShrunkPageError(UnsatisfiedError):

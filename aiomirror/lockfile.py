@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from aiomirror.report import Status
 from aiomirror.requirements.locks import LockFile, LockPackage, distinguish, unlockable, write_pylock
 from aiomirror.simple.filenames import parse_filename, parse_version
+from aiomirror.wording import abridged
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
@@ -32,8 +33,6 @@ SPARE = "mirror-only"
 """The dependency group of what is mirrored and installed nowhere: older versions, and what builds need."""
 NOWHERE = "python_version < '0'"
 """The one environment of a lock that no installer is to take: without any they all would."""
-MAX_NAMED = 3
-"""Targets, or projects, that a warning names."""
 
 _WHEEL = ".whl"
 
@@ -178,16 +177,11 @@ def _refusals(unclear: Collection[list[_Machine]]) -> Iterator[str]:
         if found:
             targets = [one.target.name for machines in found for one in machines]
             projects = {project for machines in found for project in about(machines)}
-            yield f"installers refuse it on {_listed(targets)}: {why} {_listed(sorted(projects))}"
+            yield f"installers refuse it on {abridged(targets)}: {why} {abridged(sorted(projects))}"
 
 
 def _unmarked(packages: Iterable[LockPackage]) -> Iterator[str]:
     """As ``_refusals``, where it is not known what is installed."""
     counts = Counter(one.project for one in packages)
     if doubled := sorted(project for project, versions in counts.items() if versions > 1):
-        yield f"installers refuse it: there are several versions of {_listed(doubled)}, and no markers"
-
-
-def _listed(names: Sequence[str]) -> str:
-    more = f" and {len(names) - MAX_NAMED} more" if len(names) > MAX_NAMED else ""
-    return f"{', '.join(names[:MAX_NAMED])}{more}"
+        yield f"installers refuse it: there are several versions of {abridged(doubled)}, and no markers"

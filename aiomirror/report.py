@@ -156,10 +156,9 @@ class Report:
         faults on the way there are of that kind.
         """
         codes = {problem.exit_code for problem in self.problems}
-        if UnreachableError.exit_code in codes and any(problem.passing for problem in self.problems):
-            codes = {UnreachableError.exit_code}.union(
-                problem.exit_code for problem in self.problems if not problem.passing
-            )
+        if UnreachableError.exit_code in codes:
+            others = {problem.exit_code for problem in self.problems if not problem.passing}
+            codes = {UnreachableError.exit_code, *others}
         if 6 in codes:  # noqa: PLR2004 (DestinationError.exit_code)
             return 6
         if self.signal:

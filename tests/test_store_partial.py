@@ -102,13 +102,11 @@ class _CountingHops(Hops):
         return await super().quick(work, *arguments)
 
 
-@pytest.mark.parametrize(("clock", "batch"), [(time.perf_counter, QUICK), (slow_disk, BATCH)])
 @pytest.mark.parametrize("size", [0, 25_000, QUICK - 1, QUICK, BATCH - 1, BATCH, 5 * BATCH])
-async def test_a_file_costs_one_hop_for_each_batch_and_one_to_commit(
-    store: Store, size: int, clock: Callable[[], float], batch: int
-) -> None:
-    counting = _CountingHops(clock)
+async def test_a_file_costs_one_hop_for_each_batch_and_one_to_commit(store: Store, size: int) -> None:
+    counting = _CountingHops(store._hops._clock)
     await Hops.quick(counting, bool)
+    batch = QUICK if counting.prompt else BATCH
     draft = Draft(store._tree, "six", NAME, Expectation({}))
     async with Partial(counting, draft) as partial:
         for _ in range(size // 1024):

@@ -10,6 +10,7 @@ from packaging.specifiers import SpecifierSet
 from aiomirror.errors import ConflictError, FileError, UpstreamError
 from aiomirror.requirements.values import Wanted
 from aiomirror.simple.filenames import parse_version
+from aiomirror.wording import abridged
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -21,8 +22,6 @@ if TYPE_CHECKING:
     from aiomirror.errors import AiomirrorError
     from aiomirror.resolution import Choice, Conflict, Refusal
 
-MAX_NAMED = 3
-"""Archives that a conflict names."""
 
 Builds = dict[str, list[str]]
 """By name of the target: the archives that are built there."""
@@ -110,7 +109,7 @@ class Tally:
         failed = {name for one in conflicts for name in one.targets}
         for one in conflicts:
             names = sorted({name for target in one.targets for name in builds[target]})
-            error = ConflictError(f"{_listed(names)} cannot be built: {one.why}", one.targets)
+            error = ConflictError(f"{abridged(names)} cannot be built: {one.why}", one.targets)
             if self._named or failed >= builds.keys():
                 self._conflicts.append((error, "", ""))
             else:
@@ -145,8 +144,3 @@ def _admits(want: Wanted, version: str) -> bool:
     if parse_version(version) is None:
         return want.pin == version
     return want.specifier.contains(version, prereleases=True)
-
-
-def _listed(names: Sequence[str]) -> str:
-    more = f" and {len(names) - MAX_NAMED} more" if len(names) > MAX_NAMED else ""
-    return f"{', '.join(names[:MAX_NAMED])}{more}"

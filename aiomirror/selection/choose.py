@@ -16,6 +16,7 @@ from aiomirror.selection.fitting import WHEEL, for_targets, may_fit
 from aiomirror.selection.values import Chosen, LeftOut, Policy, Selection
 from aiomirror.simple.filenames import FileKind, parse_filename, parse_version, version_key
 from aiomirror.simple.values import ProjectFile
+from aiomirror.wording import abridged
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -299,8 +300,7 @@ def _unsatisfied(
     newest = max(texts, key=version_key, default=None)
     if missing:
         whys = {str(left_out.get(name, "not listed upstream")) for name in missing}
-        more = f" and {len(missing) - MAX_NAMED} more" if len(missing) > MAX_NAMED else ""
-        names = ", ".join(missing[:MAX_NAMED]) + more
+        names = abridged(missing, MAX_NAMED)
         return NoMatchingFileError(
             page.project, names, newest, "; ".join([f"locked in {want.origin}", *sorted(whys)])
         )

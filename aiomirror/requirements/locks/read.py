@@ -20,6 +20,7 @@ from aiomirror.requirements.locks.pylock import open_pylock
 from aiomirror.requirements.locks.uv import open_uv
 from aiomirror.requirements.options import WEAK
 from aiomirror.requirements.values import LineError, NotMirrored, Parsed
+from aiomirror.wording import abridged
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -31,8 +32,6 @@ if TYPE_CHECKING:
     from aiomirror.requirements.locks.packages import Elsewhere, Opened
     from aiomirror.requirements.values import Wanted
 
-MAX_NAMED = 3
-"""Targets that a warning names."""
 
 _FORMATS = {"pylock": open_pylock, "uv": open_uv, "poetry": open_poetry, "pdm": open_pdm}
 _HEADINGS = re.compile(r"^[ \t]*\[\[[ \t]*packages?[ \t]*\]\]", re.MULTILINE)
@@ -111,8 +110,7 @@ def _unsupported(bounds: Sequence[Marker], environments: Environments) -> Iterat
     """What to say of targets on which installers refuse the lock."""
     names = [name for name, one in environments.items() if not all(map(holds_in(one), bounds))]
     if names:
-        more = f" and {len(names) - MAX_NAMED} more" if len(names) > MAX_NAMED else ""
-        yield f"installers refuse it on {', '.join(names[:MAX_NAMED])}{more}, which it is not for"
+        yield f"installers refuse it on {abridged(names)}, which it is not for"
 
 
 def _weak(wanted: list[Wanted]) -> list[str]:
