@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import itertools
+import os
 import resource
 import time
 from contextlib import suppress
@@ -13,7 +14,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from aiomirror.errors import DestinationError, DigestMismatchError, SizeMismatchError
-from aiomirror.store import Store
+from aiomirror.store import Store, partial as partials
 from aiomirror.store.digests import Expectation
 from aiomirror.store.draft import Draft
 from aiomirror.store.hops import Hops, T
@@ -39,12 +40,17 @@ def slow_disk() -> float:
 _SECONDS = itertools.count(0.0, 60.0)
 
 
-@pytest.fixture(params=[time.perf_counter, slow_disk], ids=["prompt", "slow"])
-async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Store]:
+@pytest.fixture(params=["prompt", "behind", "slow"])
+async def store(
+    request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[Store]:
+    """A mirror on a prompt disk, where digests come at the end or lag behind, and one on a slow disk."""
+    if request.param == "behind":
+        monkeypatch.setattr("aiomirror.store.partial.STRIDE", QUICK)
     async with Store(tmp_path) as opened:
-        opened._hops = Hops(request.param)
+        opened._hops = Hops(slow_disk if request.param == "slow" else time.perf_counter)
         await opened._hops.quick(bool)
-        assert opened._hops.prompt is (request.param is time.perf_counter)
+        assert opened._hops.prompt is (request.param != "slow")
         yield opened
 
 
@@ -97,6 +103,10 @@ class _CountingHops(Hops):
         self.hops += 1
         return await super().run(work, *arguments)
 
+    async def busy(self, work: Callable[..., T], *arguments: object) -> T:
+        self.hops += 1
+        return await super().busy(work, *arguments)
+
     async def quick(self, work: Callable[..., T], *arguments: object) -> T:
         self.hops += self.prompt  # otherwise it is one more that is run
         return await super().quick(work, *arguments)
@@ -106,7 +116,8 @@ class _CountingHops(Hops):
 async def test_a_file_costs_one_hop_for_each_batch_and_one_to_commit(store: Store, size: int) -> None:
     counting = _CountingHops(store._hops._clock)
     await Hops.quick(counting, bool)
-    batch = QUICK if counting.prompt else BATCH
+    written = size // (QUICK if counting.prompt else BATCH)
+    hashed = max(0, written - 1) if partials.STRIDE == QUICK else 0
     draft = Draft(store._tree, "six", NAME, Expectation({}))
     async with Partial(counting, draft) as partial:
         for _ in range(size // 1024):
@@ -114,7 +125,20 @@ async def test_a_file_costs_one_hop_for_each_batch_and_one_to_commit(store: Stor
         await partial.write(bytes(size % 1024))
         await partial.commit()
     counting.close()
-    assert counting.hops == size // batch + 1
+    assert counting.hops == written + hashed + 1
+
+
+@pytest.mark.parametrize("store", ["prompt", "behind"], indirect=True)
+async def test_a_file_that_is_made_shorter_meanwhile_is_not_published(store: Store) -> None:
+    partial = store.partial("six", NAME, hashes={"sha256": digest(LARGE)})
+    await partial.write(LARGE)
+    (name,) = leftovers(store)
+    os.truncate(store.dest / ".aiomirror/partial" / name, 1)
+    with pytest.raises(DestinationError, match="became shorter while it was written"):
+        await partial.commit()
+    assert leftovers(store) == []
+    await receive(partial, LARGE)
+    assert published(store) == LARGE
 
 
 async def test_a_large_file_grows_without_its_name_and_is_private(store: Store) -> None:
@@ -293,7 +317,11 @@ async def cancelled_after(steps: int, task: asyncio.Task[object]) -> bool:
 
 
 @pytest.mark.parametrize("content", [SMALL, LARGE], ids=len)
-async def test_a_file_is_whole_or_absent_wherever_it_is_cancelled(tmp_path: Path, content: bytes) -> None:
+async def test_a_file_is_whole_or_absent_wherever_it_is_cancelled(
+    tmp_path: Path, content: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(partials, "STRIDE", QUICK)
+
     async def one(store: Store) -> None:
         async with store.partial("six", NAME, hashes={}) as partial:
             await receive(partial, content)

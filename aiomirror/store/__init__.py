@@ -16,9 +16,10 @@ The rooms, upwards: ``faults`` and ``names`` (what the system and the callers ma
 program awaits).
 """
 
+from aiomirror.store.hops import cores
 from aiomirror.store.inspection import Folder, Hashed
 from aiomirror.store.mirror import Store
 from aiomirror.store.pages import PageWrite, Published
 from aiomirror.store.partial import Partial
 
-__all__ = ["Folder", "Hashed", "PageWrite", "Partial", "Published", "Store"]
+__all__ = ["Folder", "Hashed", "PageWrite", "Partial", "Published", "Store", "cores"]

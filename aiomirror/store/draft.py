@@ -5,19 +5,25 @@ from __future__ import annotations
 import threading
 from collections import deque
 from collections.abc import Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from aiomirror.errors import DestinationError
 from aiomirror.plan import FileRecord
 from aiomirror.store.faults import translated
 from aiomirror.store.names import component
 from aiomirror.store.tree import Temporary
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from aiomirror.store.digests import Digester, Expectation
     from aiomirror.store.tree import Tree
 
 Parts = Sequence[bytes]
 """Bytes as they came, in order: joining them would cost as much as hashing them."""
+BLOCK = 2**20
+"""Bytes read back at once to be hashed."""
 
 
 class Draft:
@@ -26,6 +32,9 @@ class Draft:
     Batches are queued first and written by whichever thread comes next, in order and under a lock.  So a task
     that is cancelled while its thread waits or writes loses no byte, and nothing closes a descriptor that a
     thread still writes to.
+
+    The digests may lag behind what is written: :meth:`write` leaves them to :meth:`hash`, which reads the
+    bytes back from the system's cache in a thread of its own while the next ones are written.
     """
 
     def __init__(self, tree: Tree, project: str, filename: str, expected: Expectation) -> None:
@@ -33,11 +42,12 @@ class Draft:
         self._filename, self._expected = component(filename), expected
         self._where = tree.where(*tree.parts(project), filename)
         self._busy = threading.Lock()
+        self._hashing = threading.Lock()  # the inner one, where both are held
         self._queue: deque[Parts] = deque()
         self._fault: BaseException | None = None
         self._temporary: Temporary | None = None
         self._touched = False
-        self._size = 0
+        self._hashed = 0
         self._digester: Digester | None = None
 
     @property
@@ -46,19 +56,24 @@ class Draft:
         return not self._touched
 
     def queue(self, batch: Parts) -> None:
-        """Hand over a batch; it is written by the next :meth:`drain` or :meth:`commit`."""
+        """Hand over a batch; it is written by the next :meth:`drain`, :meth:`write` or :meth:`commit`."""
         self._touched = True
         self._queue.append(batch)
 
     def drain(self) -> None:
         """Hash and write what is queued; DestinationError, and nothing is left, when the disk refuses."""
-        with self._busy:
-            try:
-                with translated(self._where):
-                    self._drain()
-            except BaseException as fault:
-                self._reset(fault)
-                raise
+        with self._faultless():
+            self._drain(hashing=True)
+
+    def write(self) -> None:
+        """As :meth:`drain`, without hashing it."""
+        with self._faultless():
+            self._drain(hashing=False)
+
+    def hash(self) -> None:
+        """Hash what was written and is not hashed yet; DestinationError when it cannot be read back."""
+        with self._hashing, translated(self._where):
+            self._catch_up()
 
     def commit(self, rest: Parts) -> FileRecord:
         """Hash and write what is queued and ``rest``, check the whole and give it its name.
@@ -68,7 +83,7 @@ class Draft:
         with self._busy:
             try:
                 with translated(self._where):
-                    self._drain()
+                    self._drain(hashing=True)
                     # A small file is checked before any of it touches the disk.
                     digests = self._check(rest)
                     return self._publish(rest, digests["sha256"])
@@ -80,13 +95,24 @@ class Draft:
         with self._busy:
             self._reset(None)
 
-    def _drain(self) -> None:
+    @contextmanager
+    def _faultless(self) -> Iterator[None]:
+        with self._busy:
+            try:
+                with translated(self._where):
+                    yield
+            except BaseException as fault:
+                self._reset(fault)
+                raise
+
+    def _drain(self, *, hashing: bool) -> None:
         # A batch that failed is gone: what follows it must not be taken for the whole.
         if self._fault is not None:
             raise self._fault
         while self._queue:
             batch = self._queue.popleft()
-            self._take(batch)
+            if hashing:
+                self._take(batch)
             self._written().write(batch)
 
     def _written(self) -> Temporary:
@@ -95,17 +121,35 @@ class Draft:
         return self._temporary
 
     def _take(self, parts: Parts) -> None:
+        """Hash bytes that are about to be written."""
+        with self._hashing:
+            self._catch_up()
+            for part in parts:
+                self._update(part)
+
+    def _catch_up(self) -> None:
+        temporary = self._temporary
+        if temporary is None or (end := temporary.size) <= self._hashed:
+            return
+        block = memoryview(bytearray(min(BLOCK, end - self._hashed)))
+        while self._hashed < end:
+            count = temporary.read(block[: end - self._hashed], self._hashed)
+            if not count:
+                raise DestinationError(self._where, "became shorter while it was written")
+            self._update(block[:count])
+
+    def _update(self, data: bytes | memoryview) -> None:
         if self._digester is None:
             self._digester = self._expected.digester()
-        for part in parts:
-            self._size += len(part)
-            self._digester.update(part)
+        self._digester.update(data)
+        self._hashed += len(data)
 
     def _check(self, rest: Parts) -> dict[str, str]:
         self._take(rest)
+        self._update(b"")  # an empty file has digests, too
         assert self._digester is not None
         digests = self._digester.digests()
-        self._expected.check(self.project, self._filename, self._size, digests)
+        self._expected.check(self.project, self._filename, self._hashed, digests)
         return digests
 
     def _publish(self, rest: Parts, sha256: str) -> FileRecord:
@@ -121,8 +165,9 @@ class Draft:
         self._queue.clear()
         self._fault = fault
         self._touched = fault is not None
-        if self._temporary is not None:
-            self._temporary.discard()
-            self._temporary = None
-        self._size = 0
-        self._digester = None
+        with self._hashing:
+            if self._temporary is not None:
+                self._temporary.discard()
+                self._temporary = None
+            self._hashed = 0
+            self._digester = None

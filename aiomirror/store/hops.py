@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, TypeVar, cast
@@ -26,6 +27,11 @@ def _call(work: Callable[..., object], *arguments: object) -> object:
 _hop = wrap(_call)
 
 
+def cores() -> int:
+    """How many threads this process may keep busy at once."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
 class Hops:
     """Threads of their own: neither name look-ups nor anybody else's work queue behind a slow disk.
 
@@ -36,6 +42,8 @@ class Hops:
 
     def __init__(self, clock: Callable[[], float] = time.perf_counter) -> None:
         self._threads = ThreadPoolExecutor(thread_name_prefix="aiomirror-store")
+        # One processor is left to the loop: more threads than that would take it in turns with it.
+        self._busy = ThreadPoolExecutor(max(1, cores() - 1), "aiomirror-busy")
         self._clock = clock
         self._average = 0.0
 
@@ -51,6 +59,10 @@ class Hops:
         """
         return cast("T", await _hop(work, *arguments, executor=self._threads))
 
+    async def busy(self, work: Callable[..., T], *arguments: object) -> T:
+        """As :meth:`run`, for what keeps a processor busy rather than the disk."""
+        return cast("T", await _hop(work, *arguments, executor=self._busy))
+
     async def quick(self, work: Callable[..., T], *arguments: object) -> T:
         """As :meth:`run`, for what is done in no time unless the disk is slow; it has a thread only then."""
         if not self.prompt:
@@ -63,4 +75,5 @@ class Hops:
 
     def close(self) -> None:
         """Wait for what was begun, drop the rest."""
-        self._threads.shutdown(wait=True, cancel_futures=True)
+        for threads in (self._busy, self._threads):
+            threads.shutdown(wait=True, cancel_futures=True)

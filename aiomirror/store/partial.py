@@ -10,17 +10,23 @@ from aiomirror.errors import DestinationError
 from aiomirror.store import siblings
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Coroutine
     from types import TracebackType
 
     from aiomirror.plan import FileRecord
     from aiomirror.simple.values import Digests
-    from aiomirror.store.draft import Draft
-    from aiomirror.store.hops import Hops
+    from aiomirror.store.draft import Draft, Parts
+    from aiomirror.store.hops import Hops, T
 
 QUICK = 256 * 1024
 """Bytes that are hashed and written in next to no time, while the processor's caches still have them."""
 BATCH = 512 * 1024
 """Bytes per hop to a slow disk.  One batch is written while the next is received, so twice this is held."""
+STRIDE = 8 * 2**20
+"""Bytes per hop of hashing what is written already: of so many, the way there and back is no part.
+
+One core receives and writes a file about as fast as another hashes it.
+"""
 
 
 class Partial:
@@ -33,7 +39,7 @@ class Partial:
     def __init__(self, hops: Hops, draft: Draft) -> None:
         self._hops, self._draft = hops, draft
         self._buffer: list[bytes] = []
-        self._buffered = 0
+        self._buffered = self._unhashed = 0
         self._behind: asyncio.Task[None] | None = None
         self.received = 0
 
@@ -42,20 +48,36 @@ class Partial:
         self._buffer.append(data)
         self._buffered += len(data)
         self.received += len(data)
-        if self._buffered >= (QUICK if self._hops.prompt else BATCH):
-            await self._written_behind()
-            self._draft.queue(self._buffer)
-            self._buffer, self._buffered = [], 0
-            if self._hops.prompt:
-                await self._hops.quick(self._draft.drain)
-            else:
-                self._behind = asyncio.create_task(self._hops.run(self._draft.drain))
-                self._behind.add_done_callback(_observed)
+        if self._hops.prompt:
+            if self._buffered >= QUICK:
+                await self._write()
+        elif self._buffered >= BATCH:
+            await self._caught_up()
+            self._hand_over()
+            self._go_on(self._hops.run(self._draft.drain))
+
+    async def _write(self) -> None:
+        """Write what is buffered, on the loop, and let a thread hash it when it is enough."""
+        if self._unhashed >= STRIDE:
+            await self._caught_up()
+            self._unhashed = 0
+            self._go_on(self._hops.busy(self._draft.hash))
+        self._unhashed += self._buffered
+        self._hand_over()
+        await self._hops.quick(self._draft.write)
+
+    def _hand_over(self) -> None:
+        self._draft.queue(self._buffer)
+        self._buffer, self._buffered = [], 0
+
+    def _go_on(self, work: Coroutine[None, None, None]) -> None:
+        self._behind = asyncio.create_task(work)
+        self._behind.add_done_callback(_observed)
 
     async def restart(self) -> None:
         """Forget every byte; the next attempt begins at the first."""
         with suppress(DestinationError):
-            await self._written_behind()
+            await self._caught_up()
         self._forget()
         if not self._draft.pristine:
             await self._hops.run(self._draft.reset)
@@ -65,34 +87,34 @@ class Partial:
 
         SizeMismatchError or DigestMismatchError: it is empty again and may be written anew.
         """
-        await self._written_behind()
-        rest = self._buffer
-        hop = self._hops.quick if self._buffered <= QUICK else self._hops.run
-        self._forget()
-        return await hop(self._draft.commit, rest)
+        return await self._finish(self._draft.commit)
 
     async def commit_with_metadata(self, expected: Digests) -> tuple[FileRecord, FileRecord | None]:
         """As :meth:`commit`, and in the same hop the core metadata of a wheel is put beside it.
 
         ``expected`` are digests of it; the second record is None when the wheel has none, or not that one.
         """
-        await self._written_behind()
-        rest = self._buffer
-        hop = self._hops.quick if self._buffered <= QUICK else self._hops.run
+        return await self._finish(lambda rest: siblings.commit_with_metadata(self._draft, rest, expected))
+
+    async def _finish(self, commit: Callable[[Parts], T]) -> T:
+        await self._caught_up()
+        rest, work = self._buffer, self._buffered + self._unhashed
         self._forget()
-        return await hop(siblings.commit_with_metadata, self._draft, rest, expected)
+        hop = self._hops.busy if work > QUICK and self._hops.prompt else self._hops.quick
+        return await hop(commit, rest)
 
     async def discard(self) -> None:
         """Remove what is on disk of it; nothing after a commit, and it may be called again."""
         await self.restart()
 
-    async def _written_behind(self) -> None:
+    async def _caught_up(self) -> None:
         behind, self._behind = self._behind, None
         if behind is not None:
             await behind
 
     def _forget(self) -> None:
-        self._buffer, self._buffered = [], 0
+        self._buffer = []
+        self._buffered = self._unhashed = 0
         self.received = 0
 
     async def __aenter__(self) -> Self:

@@ -107,7 +107,8 @@ class Temporary:
         self.name = secrets.token_hex(16)
         self._file = os.open(self.name, _CREATE, 0o600, dir_fd=tree.partial)
         self._settled = False
-        self._size = self._begun = 0
+        self.size = self._begun = 0
+        """``size`` is what was written, in bytes."""
         tree.temporaries.add(self)
 
     def write(self, parts: Sequence[bytes]) -> None:
@@ -115,14 +116,18 @@ class Temporary:
         rest = [memoryview(part) for part in reversed(parts)]
         while rest:
             written = os.writev(self._file, rest[: -_AT_ONCE - 1 : -1])
-            self._size += written
+            self.size += written
             while rest and written >= len(rest[-1]):
                 written -= len(rest.pop())
             if written:
                 rest[-1] = rest[-1][written:]
-        if self._size - self._begun >= STRIDE:
-            begin_writing(self._file, self._begun, self._size - self._begun)
-            self._begun = self._size
+        if self.size - self._begun >= STRIDE:
+            begin_writing(self._file, self._begun, self.size - self._begun)
+            self._begun = self.size
+
+    def read(self, block: memoryview, start: int) -> int:
+        """Fill ``block`` with what was written from ``start`` on; how many bytes of it could be had."""
+        return os.preadv(self._file, [block], start)
 
     def finish(self, later_than: int | None = None, mode: int | None = None) -> FileStat:
         """Give the file the mode of published ones, or ``mode``, and close it.

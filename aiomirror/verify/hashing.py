@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import threading
 from typing import TYPE_CHECKING
 
 from aiomirror.report import Outcome, Status
+from aiomirror.store import cores
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -30,11 +30,6 @@ TOLD = 16 * 2**20
 
 class _StoppedError(Exception):
     """The run ends, and what a thread reads with it; told to nobody."""
-
-
-def cores() -> int:
-    """How many threads this process may keep busy at once."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 class Hasher:
