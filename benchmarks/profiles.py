@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 RATE = 250
 """Samples a second: fine enough for a run of one second, coarse enough to take little of it."""
 ROWS = 25
+HTTP = ("aiohttp", "yarl", "multidict", "aiosignal", "frozenlist")
+"""The HTTP library and its parts."""
 
 
 def lacks() -> str:
@@ -45,7 +47,8 @@ class Recorded(Aiomirror):
 
 
 def tables(raw: Path) -> str:
-    """Functions by samples of their own, and with what they call, as Markdown."""
+    """Rooms of the program, and functions by samples of their own and with what they call, as Markdown."""
+    rooms: Counter[str] = Counter()
     own: Counter[str] = Counter()
     cumulative: Counter[str] = Counter()
     threads: Counter[str] = Counter()
@@ -56,11 +59,13 @@ def tables(raw: Path) -> str:
         functions = [_function(frame) for frame in frames] or ["?"]
         total += int(count)
         threads[_thread(thread)] += int(count)
+        rooms[_room(functions)] += int(count)
         own[functions[-1]] += int(count)
         for function in set(functions):
             cumulative[function] += int(count)
     parts = [f"{total / RATE:.2f} s of samples."]
-    for title, counts in {"threads": threads, "own time": own, "cumulative time": cumulative}.items():
+    titled = {"threads": threads, "rooms": rooms, "own time": own, "cumulative time": cumulative}
+    for title, counts in titled.items():
         parts.append(_table(title, counts.most_common(ROWS), total))
     return "\n\n".join(parts)
 
@@ -68,6 +73,19 @@ def tables(raw: Path) -> str:
 def _thread(frame: str) -> str:
     """The loop's thread, or the store's, together."""
     return "store" if "aiomirror-store" in frame else frame.partition("): ")[2] or frame
+
+
+def _room(functions: Sequence[str]) -> str:
+    """Whose work it is: what a room has others do, the standard library's code say, is counted as its own."""
+    if any("_find_and_load" in function for function in functions):
+        return "importing"
+    for function in reversed(functions):
+        package, _, rest = function.rpartition("(")[2].rstrip(")").partition("/")
+        if package == "aiomirror":
+            return f"aiomirror/{rest.partition('/')[0]}"
+        if package in HTTP:
+            return "aiohttp"
+    return "event loop, thread pool"
 
 
 def _function(frame: str) -> str:
