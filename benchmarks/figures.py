@@ -60,10 +60,11 @@ def growth(cases: dict[str, Any]) -> float | None:
 def row(line: Line, ours: Line | None) -> str:
     """One contender's row of a case's table."""
     if not timed(line):
-        return f"| {line['tool']} | {line['fault'] or 'not run'} | | | | | | | |"
+        return f"| {line['tool']} | {line['fault'] or 'not run'} | | | | | | | | |"
     shown = [
         f"{median(line, 'wall'):.2f}",
         f"{median(line, 'cpu'):.2f}",
+        f"{median(line, 'busy'):.0%}".replace("%", " %"),
         f"{median(line, 'memory') / 1e6:.0f}",
         f"{median(line, 'requests'):.0f}",
         f"{median(line, 'connections'):.0f}",

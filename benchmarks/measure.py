@@ -25,7 +25,10 @@ KEPT = ("PATH", "LANG", "LC_ALL", "TMPDIR")
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """What one run took; memory is the largest resident set of any one of its processes, in bytes."""
+    """What one run took; memory is the largest resident set of any one of its processes, in bytes.
+
+    ``busy`` is the share of all processors' time, from 0 to 1, that anything on the machine used meanwhile.
+    """
 
     wall: float
     cpu: float
@@ -33,6 +36,7 @@ class Run:
     requests: int
     connections: int
     exit_code: int
+    busy: float
 
 
 def environment(work: Path, more: Mapping[str, str]) -> dict[str, str]:
@@ -69,6 +73,7 @@ def run(
         requests=seen.requests,
         connections=seen.connections,
         exit_code=took["exit"],
+        busy=took["busy"],
     )
 
 

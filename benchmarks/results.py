@@ -28,6 +28,11 @@ Written by `python -m benchmarks`; [README.md](README.md) says what each figure 
 rounds after one that is not counted; ratios are medians of the ratios within a round, ours over the other.
 """
 
+COLUMNS = (
+    "tool", "wall s", "CPU s", "machine", "peak MB", "requests", "connections",
+    "wall ratio", "CPU ratio", "rounds",
+)  # fmt: skip
+
 
 class Results:
     """What was measured so far, a case replacing what was known of it."""
@@ -103,8 +108,8 @@ class Results:
             "",
             f"{of['date']}, {of['machine']}. {size}; scale {of['scale']:g}.",
             "",
-            "| tool | wall s | CPU s | peak MB | requests | connections | wall ratio | CPU ratio | rounds |",
-            "|---|---:|---:|---:|---:|---:|---:|---:|---:|",
+            f"| {' | '.join(COLUMNS)} |",
+            f"|---|{'---:|' * (len(COLUMNS) - 1)}",
         ]
         ours = of["tools"].get("aiomirror")
         text += [figures.row(line, ours) for line in lines]
