@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from aiomirror.errors import AiomirrorError
     from aiomirror.index import Index, PageRead
     from aiomirror.metadata import Metadata
-    from aiomirror.resolution import Closure, Conflict, MetadataNeed, Needs, Refusal, Resolution
+    from aiomirror.resolution import Closure, Conflict, MetadataNeed, Needs, Refusal
+    from aiomirror.resolution.engine import Resolution
 
     Feed = Callable[[], None]
     """Hands in one thing that has come."""

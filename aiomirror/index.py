@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import difflib
 import hashlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -136,7 +135,9 @@ class Index:
         self._hints -= 1
         if self._hints < 0:
             return ()
-        return tuple(difflib.get_close_matches(project, self._names, n=3, cutoff=0.75))
+        from difflib import get_close_matches  # noqa: PLC0415 (for errors only)
+
+        return tuple(get_close_matches(project, self._names, n=3, cutoff=0.75))
 
     async def _all_names(self) -> tuple[NormalizedName, ...]:
         try:

@@ -17,7 +17,8 @@ from aiomirror.index import Index, PageRead
 from aiomirror.metadata import Metadata
 from aiomirror.requirements.parse import read_requirement
 from aiomirror.requirements.values import Wanted
-from aiomirror.resolution import Needs, Resolution, Rules
+from aiomirror.resolution import Needs, Rules
+from aiomirror.resolution.engine import Resolution
 from aiomirror.store import Store
 from aiomirror.targets import parse_targets
 from builders import make_sdist, make_wheel, zip_bytes

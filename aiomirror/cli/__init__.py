@@ -1,5 +1,5 @@
 """The command line: arguments in, exit code out."""
 
-from aiomirror.cli.main import entry, main
+from aiomirror.cli.process import entry, main
 
 __all__ = ["entry", "main"]

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import contextlib
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+import msgspec
 
 from aiomirror.config import DEFAULTS, Document, Told, of_arguments, of_environment, read_document
 from aiomirror.errors import ConfigError
@@ -20,8 +21,7 @@ if TYPE_CHECKING:
 FILE = "aiomirror.toml"
 
 
-@dataclass(frozen=True, slots=True)
-class Sources:
+class Sources(msgspec.Struct, frozen=True):
     """What was told, and what is to be said about that; ``found``: whether nobody named the file."""
 
     told: Told

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os.path
 import re
-import tomllib
 from collections import Counter
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
+
+import msgspec
 
 from aiomirror.config.layers import Given, Layer, layer, nearest
 from aiomirror.config.machines import SPELT, Machine
@@ -28,12 +28,11 @@ _HEADER = re.compile(r"\s*(\[\[?)\s*([^\[\]]+?)\s*\]")
 _KEY = re.compile(r"""\s*["']?([^\s"'=#\[\]{}.,]+)["']?\s*=""")
 
 
-@dataclass(frozen=True, slots=True)
-class Document:
+class Document(msgspec.Struct, frozen=True):
     """What a configuration file says."""
 
-    layer: Layer = field(default_factory=Layer)
-    projects: Mapping[NormalizedName, ProjectRules] = field(default_factory=dict)
+    layer: Layer = msgspec.field(default_factory=Layer)
+    projects: Mapping[NormalizedName, ProjectRules] = msgspec.field(default_factory=dict)
     machines: tuple[Machine, ...] = ()
 
 
@@ -42,6 +41,8 @@ def read_document(data: bytes, path: str, problems: list[str]) -> Document:
 
     What is wrong goes to ``problems``, a line each with file and line; what is right is returned.
     """
+    import tomllib  # noqa: PLC0415 (takes its time, and not every run has a file)
+
     try:
         text = data.decode("utf-8-sig")
         tree = tomllib.loads(text)
@@ -77,8 +78,7 @@ def _lines(text: str) -> Iterator[tuple[tuple[str, str], int]]:
     return reversed(found)
 
 
-@dataclass(slots=True)
-class _Reader:
+class _Reader(msgspec.Struct):
     """One file's tables, taken one after another."""
 
     path: str

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 from packaging.utils import canonicalize_name
 
 from aiomirror.config.settings import PREFIX, SETTINGS
@@ -32,14 +32,13 @@ class Given:
     origin: str
 
 
-@dataclass(frozen=True, slots=True)
-class Layer:
+class Layer(msgspec.Struct, frozen=True):
     """One source's settings by key.
 
     ``formats`` are its rules for wheels and source archives, in the order in which they count.
     """
 
-    given: Mapping[str, Given] = field(default_factory=dict)
+    given: Mapping[str, Given] = msgspec.field(default_factory=dict)
     formats: tuple[FormatRule, ...] = ()
 
     def __contains__(self, key: str) -> bool:
@@ -146,6 +145,8 @@ def nearest(word: str, known: Iterable[str], start: int = 0) -> str:
 
     Words are compared from ``start`` on, which is how long a prefix all of them have.
     """
+    from difflib import get_close_matches  # noqa: PLC0415 (for errors only)
+
     tails = [one[start:] for one in known]
     found = get_close_matches(word[start:], tails, n=1, cutoff=0.7)
     return f"; did you mean {word[:start]}{found[0]}?" if found else ""

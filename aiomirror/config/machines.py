@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
+
+import msgspec
 
 from aiomirror.errors import ConfigError
 from aiomirror.targets import TargetError, parse_targets
@@ -22,8 +24,7 @@ NARROWED = ("best-wheel", "with-sdists")
 """The settings that say something of each target."""
 
 
-@dataclass(frozen=True, slots=True)
-class Machine:
+class Machine(msgspec.Struct, frozen=True):
     """What a ``[[target]]`` table says: one Python on one platform, both of them spelt right."""
 
     python: str

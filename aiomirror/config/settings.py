@@ -6,9 +6,10 @@ and the key ``max-file-size`` in ``aiomirror.toml``.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+import msgspec
 
 from aiomirror.config import kinds
 from aiomirror.config.kinds import (
@@ -53,8 +54,7 @@ CLOSURES = ("newest", ALL_MATCHING)
 DEFAULTS = Config(index_url="", dest=Path("simple"))
 
 
-@dataclass(frozen=True, slots=True)
-class Setting:
+class Setting(msgspec.Struct, frozen=True):
     """One thing that a run can be told."""
 
     key: str

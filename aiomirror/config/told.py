@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+import msgspec
+from msgspec.structs import replace
 
 from aiomirror.config.layers import Given, Layer
 from aiomirror.config.settings import DEFAULTS
@@ -20,13 +22,12 @@ if TYPE_CHECKING:
 REQUIREMENTS = ("requirements", "requirement-files")
 
 
-@dataclass(frozen=True, slots=True)
-class Told:
+class Told(msgspec.Struct, frozen=True):
     """All that a run was told by those who started it."""
 
     layers: tuple[Layer, ...]
     """The strongest first."""
-    projects: Mapping[NormalizedName, ProjectRules] = field(default_factory=dict)
+    projects: Mapping[NormalizedName, ProjectRules] = msgspec.field(default_factory=dict)
     file: str = ""
     """The path of the configuration file; "" if there is none."""
     machines: tuple[Machine, ...] = ()

@@ -6,6 +6,8 @@ from dataclasses import dataclass, field, fields, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Literal
 
+import msgspec
+
 from aiomirror.plan import FetchPolicy
 from aiomirror.pruning import PrunePolicy, Withdrawn
 from aiomirror.selection import Policy
@@ -78,8 +80,7 @@ class ProjectRules:
         return run
 
 
-@dataclass(frozen=True, slots=True)
-class Following:
+class Following(msgspec.Struct, frozen=True):
     """How far what is named draws in what it requires."""
 
     enabled: bool = True

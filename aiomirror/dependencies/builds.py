@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from aiomirror.progress import Reporter
     from aiomirror.recorded import Records
     from aiomirror.requirements.values import NotMirrored
-    from aiomirror.resolution import Resolution
+    from aiomirror.resolution.engine import Resolution
     from aiomirror.targets import Target
 
     Item = TypeVar("Item")

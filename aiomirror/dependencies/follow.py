@@ -8,7 +8,6 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from aiomirror.closure import close
-from aiomirror.dependencies.builds import Builds
 from aiomirror.dependencies.outcome import Outcome, installed_of_locks
 from aiomirror.dependencies.rules import excluded, resolution_of, rules_of
 from aiomirror.dependencies.values import Followed
@@ -27,7 +26,8 @@ if TYPE_CHECKING:
     from aiomirror.dependencies.values import Upstream
     from aiomirror.progress import Reporter
     from aiomirror.requirements.values import Parsed, Wanted
-    from aiomirror.resolution import Conflict, Resolution
+    from aiomirror.resolution import Conflict
+    from aiomirror.resolution.engine import Resolution
     from aiomirror.state import Closures
 
 MAX_RELAXED = 8
@@ -59,6 +59,8 @@ class Dependencies:
         """
         followed = await self._followed(parsed, present)
         if self._config.following.build:
+            from aiomirror.dependencies.builds import Builds  # noqa: PLC0415 (seldom asked for)
+
             builds = Builds(self._config, self._targets, self._upstream, self._records, self._reporter)
             followed = await builds.followed(followed, present)
         self._upstream.index.keep(

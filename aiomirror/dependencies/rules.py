@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from aiomirror.resolution import Admission, Cutoff, Resolution, Rules
+from aiomirror.resolution import Admission, Cutoff, Rules
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from aiomirror.config import Config
     from aiomirror.requirements.values import Parsed, Wanted
+    from aiomirror.resolution.engine import Resolution
     from aiomirror.selection import Policy
     from aiomirror.targets import Target
 
@@ -56,6 +57,8 @@ def resolution_of(
     config: Config, roots: Sequence[Wanted], targets: Sequence[Target], parsed: Parsed
 ) -> Resolution:
     """A resolution that has read nothing, and takes excluded projects for missing."""
+    from aiomirror.resolution.engine import Resolution  # noqa: PLC0415 (takes its time; closures are remembered)
+
     resolution = Resolution(roots, targets, rules_of(config), parsed.constraints, parsed.overrides)
     for project in excluded(config):
         resolution.page(project, None, "the configuration excludes it")

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from aiomirror.index import Index, PageRead
     from aiomirror.lookout import Lookout
     from aiomirror.metadata import Metadata
-    from aiomirror.resolution import Resolution
+    from aiomirror.resolution.engine import Resolution
 
 
 @dataclass(frozen=True, slots=True)

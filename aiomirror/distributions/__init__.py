@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING
 
 from packaging.utils import InvalidWheelFilename, canonicalize_name, parse_wheel_filename
 
-from aiomirror.distributions.tars import TarSearch, tar_member
 from aiomirror.distributions.unpacking import COMPRESSIONS
 from aiomirror.distributions.values import Absent, Unreadable
 from aiomirror.distributions.zips import TAIL, Span, read_zip, zip_member
@@ -81,6 +80,8 @@ def source_member(file: BinaryIO, filename: str, member: str) -> bytes:
     """
     if filename.endswith(".zip"):
         return _of_source(filename.removesuffix(".zip"), *zip_member(file, f"/{member}"))
+    from aiomirror.distributions.tars import tar_member  # noqa: PLC0415 (most metadata are those of wheels)
+
     suffix = _suffix(filename)
     return _of_source(filename.removesuffix(suffix), *tar_member(file, suffix, f"/{member}"))
 
@@ -111,6 +112,8 @@ class SourceSearch:
     """
 
     def __init__(self, filename: str, member: str = PKG_INFO) -> None:
+        from aiomirror.distributions.tars import TarSearch  # noqa: PLC0415 (as above)
+
         suffix = _suffix(filename)
         self._stem = filename.removesuffix(suffix)
         self._search = TarSearch(suffix, f"/{member}")

@@ -7,9 +7,9 @@ a LineError that names the key with all that leads to it, as in ``package[3].whe
 from __future__ import annotations
 
 import re
-import tomllib
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, TypeVar
+
+import msgspec
 
 from aiomirror.requirements.values import LineError, brief, excerpt
 
@@ -38,8 +38,7 @@ def document_kind(path: str) -> Kind | None:
     return "pylock" if _PYLOCK.match(name) else _KINDS.get(name)
 
 
-@dataclass(frozen=True, slots=True)
-class Table:
+class Table(msgspec.Struct, frozen=True):
     """A table of a document, and the path of keys that leads to it; "" for the document itself."""
 
     values: Mapping[str, object]
@@ -101,6 +100,8 @@ def decode_document(data: bytes) -> str:
 
 def parse_document(text: str) -> Table:
     """The document's tables; a LineError gives line and column."""
+    import tomllib  # noqa: PLC0415 (takes its time, and most runs read no document)
+
     try:
         return Table(tomllib.loads(text))
     except RecursionError:

@@ -9,11 +9,11 @@ from __future__ import annotations
 import os.path
 import re
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Literal, NamedTuple
 from urllib.parse import urlsplit
-from urllib.request import url2pathname
+
+import msgspec
 
 from aiomirror.errors import RequirementError, RequirementErrors
 from aiomirror.requirements.documents import document_kind
@@ -115,26 +115,25 @@ class _Collecting:
         return True
 
 
-@dataclass(slots=True)
-class _Gathering:
+class _Gathering(msgspec.Struct):
     """What has been read so far."""
 
     read: Read
     env: Mapping[str, str]
     extras: Sequence[str] = ()
     groups: Sequence[str] = ()
-    environments: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
-    offered: Offered = field(default_factory=Offered)
-    wanted: list[Wanted] = field(default_factory=list)
-    constraints: list[Wanted] = field(default_factory=list)
-    not_mirrored: list[NotMirrored] = field(default_factory=list)
-    warnings: list[str] = field(default_factory=list)
-    problems: list[RequirementError] = field(default_factory=list)
-    options: FileOptions = field(default_factory=FileOptions)
+    environments: Mapping[str, Mapping[str, str]] = msgspec.field(default_factory=dict)
+    offered: Offered = msgspec.field(default_factory=Offered)
+    wanted: list[Wanted] = msgspec.field(default_factory=list)
+    constraints: list[Wanted] = msgspec.field(default_factory=list)
+    not_mirrored: list[NotMirrored] = msgspec.field(default_factory=list)
+    warnings: list[str] = msgspec.field(default_factory=list)
+    problems: list[RequirementError] = msgspec.field(default_factory=list)
+    options: FileOptions = msgspec.field(default_factory=FileOptions)
     # By path in normal form; standard input, for one, can be read only once.
-    texts: dict[str, str | None] = field(default_factory=dict)
-    done: set[tuple[str, str]] = field(default_factory=set)
-    open: list[tuple[str, str]] = field(default_factory=list)
+    texts: dict[str, str | None] = msgspec.field(default_factory=dict)
+    done: set[tuple[str, str]] = msgspec.field(default_factory=set)
+    open: list[tuple[str, str]] = msgspec.field(default_factory=list)
 
     def result(self) -> Parsed:
         if not self.problems:  # or what is not there may only not have been read
@@ -309,5 +308,7 @@ def _local(include: _Include) -> str:
         return path
     parts = urlsplit(path)
     if parts.scheme == "file" and parts.netloc in {"", "localhost"}:
+        from urllib.request import url2pathname  # noqa: PLC0415 (takes its time, and seldom a path is an address)
+
         return url2pathname(parts.path)
     raise include.error("requirements are read from files only; fetch it first")

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import codecs
 import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+import msgspec
 
 from aiomirror.requirements.values import LineError
 
@@ -34,8 +35,7 @@ _COMMENT = re.compile(r"(?:^|\s)#.*", re.DOTALL)
 _VARIABLE = re.compile(r"\$\{([A-Z0-9_]+)\}")
 
 
-@dataclass(frozen=True, slots=True)
-class Line:
+class Line(msgspec.Struct, frozen=True):
     """One logical line that is not empty, without comment.
 
     ``number`` is that of its first physical line, from 1; ``written`` is the text before variables were put

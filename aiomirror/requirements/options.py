@@ -34,7 +34,9 @@ from __future__ import annotations
 import re
 import shlex
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
+
+import msgspec
 
 from aiomirror.digests import DIGEST_LENGTHS
 from aiomirror.requirements.values import FileOptions, FormatControl, FormatKind, LineError, brief, excerpt
@@ -49,8 +51,7 @@ _FIRST_OPTION = re.compile(r"(?:^|\s)(?=-)")
 Effect = Callable[[FileOptions, str], FileOptions]
 
 
-@dataclass(frozen=True, slots=True)
-class Option:
+class Option(msgspec.Struct, frozen=True):
     """An option of requirements files; the first of ``names`` is what it is called everywhere else."""
 
     names: tuple[str, ...]
@@ -64,8 +65,7 @@ class Option:
     """Whether ``:all:`` is the one value that has an effect, and the warning is for the others."""
 
 
-@dataclass(frozen=True, slots=True)
-class Given:
+class Given(msgspec.Struct, frozen=True):
     """An option as it stands in a line; ``value`` is "" for those without."""
 
     option: Option

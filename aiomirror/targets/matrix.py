@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from functools import partial
+from functools import lru_cache, partial
 from typing import TYPE_CHECKING, TypeVar
 
 from aiomirror.targets.platforms import PLATFORM_VARIABLES, Platform, parse_platform
@@ -123,6 +123,7 @@ def _best_platform(tags: Sequence[Tag]) -> str:
     return next((platform for platform in platforms if not platform.startswith("linux_")), platforms[0])
 
 
+@lru_cache(maxsize=256)  # a run asks for the same targets more than once, and each has 500 tags
 def _target(python: Python, platform: Platform, current: Target | None) -> Target:
     if current and platform.name == CURRENT and python == _python_of(current):
         return current  # what the machine says of itself goes before what follows from spellings

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import msgspec
 from packaging.tags import compatible_tags, cpython_tags, generic_tags
 
 from aiomirror.targets.values import misspelt
@@ -42,8 +42,7 @@ _PYPY_ABI = "pp73"
 """Every PyPy with a Python 3 that is covered here has it, and versions 7.3.x."""
 
 
-@dataclass(frozen=True, slots=True)
-class Python:
+class Python(msgspec.Struct, frozen=True):
     """An implementation and its version, CPython or PyPy."""
 
     implementation: str

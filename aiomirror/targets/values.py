@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from difflib import SequenceMatcher
 from functools import lru_cache
 from types import MappingProxyType
 from typing import TYPE_CHECKING
@@ -44,13 +43,14 @@ def misspelt(text: str, what: str, forms: str, known: Sequence[str]) -> TargetEr
 
 def _nearest(text: str, known: Sequence[str]) -> str | None:
     """What the text begins, or else what it is most like; of several the first."""
+    from difflib import SequenceMatcher  # noqa: PLC0415 (for errors only)
+
+    def likeness(spelling: str) -> float:
+        return SequenceMatcher(None, text, spelling).ratio()
+
     begun = (spelling for spelling in known if text and spelling.startswith(text))
-    likest = max(known, key=lambda spelling: _likeness(text, spelling))
-    return next(begun, likest if _likeness(text, likest) >= _ALIKE else None)
-
-
-def _likeness(text: str, spelling: str) -> float:
-    return SequenceMatcher(None, text, spelling).ratio()
+    likest = max(known, key=likeness)
+    return next(begun, likest if likeness(likest) >= _ALIKE else None)
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,7 +26,8 @@ from packaging.utils import NormalizedName, canonicalize_name
 from synthetic_index import numbered
 
 from aiomirror.requirements.values import FormatControl
-from aiomirror.resolution import Cutoff, Resolution, Rules
+from aiomirror.resolution import Cutoff, Rules
+from aiomirror.resolution.engine import Resolution
 from aiomirror.simple.read import read_page
 from aiomirror.targets import Target, parse_targets
 from catalogue import JSON_TYPE, Blob

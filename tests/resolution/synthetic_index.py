@@ -12,7 +12,8 @@ from packaging.utils import canonicalize_name
 import builders
 from aiomirror.requirements.parse import read_requirement
 from aiomirror.requirements.values import Wanted
-from aiomirror.resolution import Resolution, Rules
+from aiomirror.resolution import Rules
+from aiomirror.resolution.engine import Resolution
 from aiomirror.simple.values import ProjectFile, ProjectPage, ProjectStatus
 from aiomirror.targets import Target, parse_targets
 

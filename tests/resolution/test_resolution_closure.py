@@ -10,7 +10,8 @@ from packaging.utils import canonicalize_name
 from synthetic_index import LINUX, MATRIX, SDIST, WINDOWS, Index, resolve
 
 from aiomirror.requirements.values import FormatControl
-from aiomirror.resolution import Resolution, Rules, solver
+from aiomirror.resolution import Rules, solver
+from aiomirror.resolution.engine import Resolution
 
 if TYPE_CHECKING:
     from synthetic_index import Run

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 from synthetic_index import Index, wanted
 
-from aiomirror.resolution import Resolution, Rules
+from aiomirror.resolution import Rules
+from aiomirror.resolution.engine import Resolution
 from aiomirror.resolution.library import StoppedError
 from aiomirror.targets import parse_targets
 

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 import gc
 import os
-import sys
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -23,70 +21,38 @@ from aiomirror.requirements.values import FileOptions
 from aiomirror.selection import Policy
 
 if TYPE_CHECKING:
+    import asyncio
     from argparse import Namespace
     from collections.abc import Callable, Coroutine, Sequence
-    from typing import Any, NoReturn
+    from typing import Any
 
     from aiomirror.progress import Reporter
     from aiomirror.report import Report
 
 VERBS = ("sync", "index", "verify", "prune", "explain")
 SIGINT_EXIT = INTERRUPTED + 2
-COLLECTED_AFTER = 20_000
-"""Objects made; Python's own 700 cost 4 % of a run's processor time."""
 
 
-def entry() -> NoReturn:
-    """The console script."""
-    _occupy_standard_streams()
-    code = main(sys.argv[1:])
-    _give_up_unwritten()
-    sys.exit(code)
-
-
-def _give_up_unwritten() -> None:
-    """Drop what a full disk or a closed pipe did not take, or the interpreter's exit code would be 120."""
-    for number, stream in ((1, sys.stdout), (2, sys.stderr)):
-        try:
-            if stream is not None:
-                stream.flush()
-        except (OSError, ValueError):
-            os.dup2(os.open(os.devnull, os.O_WRONLY), number)
-
-
-def _occupy_standard_streams() -> None:
-    """Open what a scheduler has closed of the descriptors 0 to 2, so that nothing else gets these numbers.
-
-    libuv ends the process when it closes a socket that has one; and whatever a C library writes to
-    descriptor 2 would end up in a file of the mirror.
-    """
-    for number in range(3):
-        try:
-            os.fstat(number)
-        except OSError:
-            os.open(os.devnull, os.O_RDWR)  # gets the lowest number that is free: this one
-
-
-def main(argv: Sequence[str]) -> int:
+def run(argv: Sequence[str]) -> int:
     """Run one command; never raises for what a user, an upstream or a disk can cause."""
     try:
         args = arguments.parse(_with_verb(argv))
     except SystemExit as ended:  # argparse has said what there is to say
         return ended.code if isinstance(ended.code, int) else 2
     # Until all sources are read, the command line alone says how to speak.
-    run = _Run(args.verb, Output.of(lambda key: getattr(args, key.replace("-", "_"), None)))
+    command = _Command(args.verb, Output.of(lambda key: getattr(args, key.replace("-", "_"), None)))
     try:
-        return run.run(args)
+        return command.run(args)
     except AiomirrorError as error:
-        run.output.complain(*str(error).splitlines())
+        command.output.complain(*str(error).splitlines())
         return error.exit_code
     except KeyboardInterrupt:
-        run.output.complain("interrupted")
+        command.output.complain("interrupted")
         return SIGINT_EXIT
     except Exception as error:
-        if run.output.debug:
+        if command.output.debug:
             raise
-        run.output.complain(f"a bug in aiomirror: {_innermost(error)!r}; --debug shows where")
+        command.output.complain(f"a bug in aiomirror: {_innermost(error)!r}; --debug shows where")
         return 1
 
 
@@ -104,7 +70,7 @@ def _with_verb(argv: Sequence[str]) -> list[str]:
     return ["sync", *argv]
 
 
-class _Run:
+class _Command:
     """One command on its way; ``output`` follows the configuration once that is read."""
 
     def __init__(self, verb: str, output: Output) -> None:
@@ -141,11 +107,11 @@ class _Run:
                 "name at least one requirement or requirements file, here or in a configuration file"
                 " (aiomirror --help has examples)"
             )
-        from aiomirror.sync import sync  # noqa: PLC0415 (aiohttp takes its time, and --help needs none of it)
-
         found = read(asked, os.environ, targets(self._told, this_machine))
         config = settled(self._told, found.options)
         parsed = requested(asked, found, self._told)
+        from aiomirror.sync import sync  # noqa: PLC0415 (takes its time, and --help needs none of it)
+
         report = self._in_loop(lambda reporter: sync(config, parsed, reporter))
         if config.lock_output is not None:
             self.output.lock(report, config)
@@ -195,12 +161,14 @@ class _Run:
         )
 
     def _in_loop(self, start: Callable[[Reporter], Coroutine[Any, Any, Report]]) -> Report:
+        import asyncio  # noqa: PLC0415 (as above)
+
         reporter = self.output.reporter()
         report = None
         try:
             for warning in self._sources.warnings:
                 reporter.warned(warning)
-            _spare_collector()
+            gc.freeze()  # what was imported stays: there is no use in going through it again
             with asyncio.Runner(loop_factory=_loop_factory()) as runner:
                 report = runner.run(self._patiently(start, reporter))
             report.warnings[:0] = self._sources.warnings
@@ -220,12 +188,6 @@ class _Run:
         return await patiently(
             lambda: start(reporter), seconds, lambda error: reporter.warned(f"{error}; waiting for it to end")
         )
-
-
-def _spare_collector() -> None:
-    """Look for circles among objects less often: what was imported stays, and pages and files make none."""
-    gc.freeze()
-    gc.set_threshold(COLLECTED_AFTER)
 
 
 def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
