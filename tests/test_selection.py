@@ -157,6 +157,13 @@ def test_reasons_of_files_that_cannot_be_chosen(filename: str, reason: LeftOut) 
     assert selection.left_out == {filename: reason}
 
 
+def test_reasons_are_counted_in_their_own_words() -> None:
+    upstream = page(*sdists("1.0", "1.1", "1.2"), "foo-1.2.exe")
+    counts = select(upstream, [want("foo")], Policy()).counts()
+    assert counts == {str(LeftOut.OLDER): 2, str(LeftOut.LEGACY_FORMAT): 1}
+    assert not select(page(), [], Policy()).counts()
+
+
 def test_of_names_that_differ_in_case_alone_the_first_of_the_page_is_the_one() -> None:
     listed = page("Foo-1.0.zip", "foo-1.0.zip", "foo-1.0.tar.gz", "FOO-1.0.zip")
     selection = select(listed, [want("foo")], Policy())

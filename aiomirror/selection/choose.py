@@ -9,9 +9,11 @@ from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import dataclass, field, replace
+from heapq import nlargest
 from typing import TYPE_CHECKING
 
 from aiomirror.errors import NoMatchingFileError
+from aiomirror.selection.admission import Admission
 from aiomirror.selection.fitting import WHEEL, for_targets, may_fit
 from aiomirror.selection.values import Chosen, LeftOut, Policy, Selection
 from aiomirror.simple.filenames import FileKind, parse_filename, parse_version, version_key
@@ -24,8 +26,7 @@ if TYPE_CHECKING:
     from packaging.specifiers import SpecifierSet
     from packaging.utils import NormalizedName
 
-    from aiomirror.requirements.values import FormatControl, Hashes, Wanted
-    from aiomirror.simple.filenames import ParsedName
+    from aiomirror.requirements.values import Hashes, Wanted
     from aiomirror.simple.values import ProjectPage
     from aiomirror.targets import Target
 
@@ -78,7 +79,12 @@ class _Reasons(dict[str, LeftOut]):
 
     def leave(self, files: Iterable[ProjectFile], reason: LeftOut) -> None:
         for file in files:
-            self[file.filename] = max(reason, self.get(file.filename, reason))
+            self.leave_one(file.filename, reason)
+
+    def leave_one(self, name: str, reason: LeftOut) -> None:
+        known = self.get(name)
+        if known is None or known < reason:
+            self[name] = reason
 
 
 def select(page: ProjectPage, wants: Sequence[Wanted], policy: Policy) -> Selection:
@@ -94,8 +100,9 @@ def select(page: ProjectPage, wants: Sequence[Wanted], policy: Policy) -> Select
         missing = _missing(page, found, want, policy, left_out)
         if missing or not (found or _goes_elsewhere(want, policy, left_out)):
             unsatisfied.append(_unsatisfied(page, releases, want, left_out, missing))
-    reasons = {name: reason for name, reason in left_out.items() if name not in chosen}
-    return Selection(tuple(chosen.values()), reasons, tuple(unsatisfied))
+    for name in chosen:
+        left_out.pop(name, None)  # another requirement takes it
+    return Selection(tuple(chosen.values()), left_out, tuple(unsatisfied))
 
 
 def _releases(page: ProjectPage, policy: Policy, reasons: _Reasons) -> dict[object, _Release]:
@@ -104,53 +111,28 @@ def _releases(page: ProjectPage, policy: Policy, reasons: _Reasons) -> dict[obje
     if page.status.marker == "quarantined":  # offers no files, whatever it lists (PEP 792)
         reasons.leave(page.files, LeftOut.QUARANTINED)
         return releases
+    admission = Admission(page.project, policy)
     # On a disk that ignores case the second of two such names would replace the first.  The first of the page
     # is the one, whatever is asked, so that no run takes the other.
     first: dict[str, ProjectFile] = {}
+    alike: dict[str, _Release] = {}  # most files of a version spell it alike, and it is read once only
     for file in page.files:
-        if first.setdefault(file.filename.casefold(), file) is not file:
-            reasons.leave([file], LeftOut.SAME_BUT_FOR_CASE)
+        name = file.filename
+        if first.setdefault(name.casefold(), file) is not file:
+            reasons.leave_one(name, LeftOut.SAME_BUT_FOR_CASE)
             continue
-        parsed = parse_filename(file.filename, page.project)
-        if reason := _ruled_out(file, parsed, page.project, policy):
-            reasons.leave([file], reason)
+        parsed = parse_filename(name, page.project)
+        if reason := admission.refusal(file, parsed):
+            reasons.leave_one(name, reason)
             continue
         assert parsed is not None
-        assert parsed.version is not None
-        key = parse_version(parsed.version) or parsed.version
-        releases.setdefault(key, _Release(parsed.version)).files.append(file)
+        text = parsed.version
+        assert text is not None
+        if (release := alike.get(text)) is None:
+            release = releases.setdefault(parse_version(text) or text, _Release(text))
+            alike[text] = release
+        release.files.append(file)
     return releases
-
-
-def _ruled_out(
-    file: ProjectFile, parsed: ParsedName | None, project: NormalizedName, policy: Policy
-) -> LeftOut | None:
-    """Why no requirement could take the file, or None."""
-    if parsed is None:
-        return LeftOut.OTHER_PROJECT
-    if parsed.kind is FileKind.OTHER:
-        return LeftOut.NOT_A_DISTRIBUTION
-    if parsed.version is None:
-        return LeftOut.NO_VERSION
-    if parsed.kind is FileKind.LEGACY and not policy.legacy_formats:
-        return LeftOut.LEGACY_FORMAT
-    return _limited(file, policy) or _format(policy.formats, project, parsed.kind)
-
-
-def _limited(file: ProjectFile, policy: Policy) -> LeftOut | None:
-    if policy.max_file_size is not None and (file.size or 0) > policy.max_file_size:
-        return LeftOut.TOO_LARGE
-    if policy.exclude_newer is None:
-        return None
-    if file.upload_time is None:
-        return LeftOut.UNDATED
-    return LeftOut.TOO_NEW if file.upload_time >= policy.exclude_newer else None
-
-
-def _format(formats: FormatControl, project: NormalizedName, kind: FileKind) -> LeftOut | None:
-    if kind is FileKind.SDIST:
-        return None if formats.sources(project) else LeftOut.SOURCE_ARCHIVE
-    return None if formats.wheels(project) else LeftOut.WHEEL
 
 
 def _choose(
@@ -164,7 +146,8 @@ def _choose(
         elif files := _usable(release, want, reasons):
             candidates[release.text] = files
     allowed = _without_prereleases(candidates, want.specifier, policy)
-    newest = sorted(allowed, key=version_key, reverse=True)[: None if want.files else policy.latest]
+    number = len(allowed) if want.files or policy.latest is None else policy.latest
+    newest = nlargest(number, allowed, key=version_key)
     for text in candidates.keys() - newest:
         reasons.leave(candidates[text], LeftOut.OLDER if text in allowed else LeftOut.PRE_RELEASE)
     return [
@@ -208,6 +191,8 @@ def _to_check(file: ProjectFile, want: Wanted) -> Hashes:
 
 def _usable(release: _Release, want: Wanted, reasons: _Reasons) -> list[ProjectFile]:
     """The files of a version that matches, without those that the requirement still rules out."""
+    if not (want.files or want.hashes) and all(file.yanked is None for file in release.files):
+        return release.files
     usable = []
     for file in release.files:
         hashes = want.accepted(file.filename)
@@ -225,7 +210,8 @@ def _usable(release: _Release, want: Wanted, reasons: _Reasons) -> list[ProjectF
 def _mismatch(text: str, specifier: SpecifierSet, *, every: bool) -> LeftOut | None:
     """Why the specifier does not admit the version, or None; ``every``: whether all versions are wanted."""
     if parse_version(text) is not None:
-        return None if specifier.contains(text, prereleases=True) else LeftOut.OTHER_VERSION
+        fits = not len(specifier) or specifier.contains(text, prereleases=True)
+        return None if fits else LeftOut.OTHER_VERSION
     # PEP 440 does not know this version: only its own text, or "every version there is", can mean it.
     if not len(specifier):
         return None if every else LeftOut.UNKNOWN_VERSION
@@ -276,12 +262,15 @@ def _missing(
     left_out: Mapping[str, LeftOut],
 ) -> list[str]:
     """The files of a lock that were not found, without those that the policy rules out."""
+    if not want.files:
+        return []
     found_names = {one.file.filename for one in found}
-    upstream = {file.filename: file for file in page.files} if want.files else {}
+    upstream = {file.filename: file for file in page.files}
+    admission = Admission(page.project, policy)
     missing = []
     for name in want.files.keys() - found_names:
         file = upstream.get(name) or ProjectFile(filename=name, url="", hashes={})
-        reason = _ruled_out(file, parse_filename(name, page.project), page.project, policy)
+        reason = admission.refusal(file, parse_filename(name, page.project))
         if left_out.get(name) in _SPARED or (policy.targets and not may_fit(name, _targets(want, policy))):
             continue
         if reason is None or reason < LeftOut.LEGACY_FORMAT:  # the first one that a policy decides

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -114,3 +115,7 @@ class Selection:
     left_out: Mapping[str, LeftOut]
     """File name → reason."""
     unsatisfied: tuple[NoMatchingFileError, ...]
+
+    def counts(self) -> dict[str, int]:
+        """How many files are left out for each reason, in its words."""
+        return {str(reason): number for reason, number in Counter(self.left_out.values()).items()}

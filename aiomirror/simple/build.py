@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from aiomirror.simple.filenames import FileKind, is_safe_filename, parse_filename
-from aiomirror.simple.links import DigestError, is_absolute, read_digests, resolve
+from aiomirror.simple.links import DigestError, read_digests, resolve_url
 from aiomirror.simple.notes import shown
 from aiomirror.simple.values import ProjectFile, ProjectPage, ProjectStatus
 
@@ -32,6 +32,8 @@ seconds for as many as this, and a signal waits that long.
 
 MAX_SIZE = 2**63 - 1
 """Bytes; a size beyond it is none that any file system, or our database, can hold."""
+
+_OTHER = FileKind.OTHER  # asking the enumeration for it, for every file, takes ten times as long
 
 
 class Entry(msgspec.Struct, rename="kebab", gc=False):
@@ -70,10 +72,10 @@ class PageBuilder:
         parsed = parse_filename(name, self._project)
         if parsed is None or not is_safe_filename(name):
             return self._refuse_name(name, parsed)
-        if parsed.kind is FileKind.OTHER:
+        if parsed.kind is _OTHER:
             return None  # a signature, a page, a folder: no distribution, nothing to warn of (C-FILE-3)
         self.own += 1
-        url = entry.url if is_absolute(entry.url) else self._resolved(entry.url)
+        url = resolve_url(self._url, entry.url)
         if url is None:
             return self._skip(name, f"unusable URL {shown(entry.url)}")
         try:
@@ -109,27 +111,25 @@ class PageBuilder:
 
     def _refuse_name(self, name: str, parsed: ParsedName | None) -> None:
         if not is_safe_filename(name):
-            if parsed is None or parsed.kind is not FileKind.OTHER:
+            if parsed is None or parsed.kind is not _OTHER:
                 self._skip(name, "not a plain file name")
         else:
             self.strangers += 1
             self._skip(name, "a file of another project")
 
-    def _resolved(self, url: str) -> str | None:
-        link = resolve(self._url, url)
-        return None if link is None else link.url
-
     def _file(self, name: str, url: str, hashes: Digests, entry: Entry) -> ProjectFile:
         metadata = entry.core_metadata
+        if metadata is None:
+            metadata = entry.dist_info_metadata
         return ProjectFile(
             filename=name,
             url=url,
             hashes=hashes,
             size=None if entry.size is None else self._size(name, entry.size),
             requires_python=read_requires_python(entry.requires_python),
-            yanked=read_yanked(entry.yanked),
+            yanked=None if entry.yanked is False else read_yanked(entry.yanked),
             upload_time=None if entry.upload_time is None else self._in_utc(name, entry.upload_time),
-            core_metadata=read_core_metadata(entry.dist_info_metadata if metadata is None else metadata),
+            core_metadata=None if metadata is False else read_core_metadata(metadata),
             provenance=None if entry.provenance is None else self._provenance(name, entry.provenance),
         )
 
@@ -154,9 +154,9 @@ class PageBuilder:
 
     def _provenance(self, name: str, url: str) -> str | None:
         """Return an absolute https URL; anything else counts as absent (C-PROV-1)."""
-        link = resolve(url, url)
-        if link is not None and link.url.startswith("https://"):
-            return link.url
+        link = resolve_url(url, url)
+        if link is not None and link.startswith("https://"):
+            return link
         self._ignore(name, "provenance", url)
         return None
 

@@ -47,6 +47,8 @@ class ParsedName(msgspec.Struct, frozen=True):
 
 VersionKey = tuple[bool, Version, str]
 
+# Asking an enumeration for a member takes longer than most of what is asked of a name (CPython 3.11).
+_WHEEL, _SDIST, _LEGACY = FileKind.WHEEL, FileKind.SDIST, FileKind.LEGACY
 _OTHER = ParsedName(FileKind.OTHER, None)
 _ZERO = Version("0")
 _SEPARATORS = "-_."
@@ -54,10 +56,10 @@ _SEPARATORS = "-_."
 # Longer endings first where one ends with another.
 _ENDINGS = (
     *(
-        (ending, FileKind.SDIST)
+        (ending, _SDIST)
         for ending in (".tar.gz", ".zip", ".tar.bz2", ".tgz", ".tar.xz", ".tar.z", ".tbz", ".tar")
     ),
-    *((ending, FileKind.LEGACY) for ending in (".egg", ".exe", ".msi", ".rpm", ".deb", ".dmg")),
+    *((ending, _LEGACY) for ending in (".egg", ".exe", ".msi", ".rpm", ".deb", ".dmg")),
 )
 
 # "1.0.win32-py2.7", "1.0-py3.6-linux-x86_64", "1.0.macosx-10.9-x86_64": the version ends where these begin.
@@ -133,8 +135,8 @@ def _wheel(stem: str, project: NormalizedName) -> ParsedName | None:
     if _normal(parts[0]) != project:
         return None
     if len(parts) == 5 or (len(parts) == 6 and parts[2][:1].isdigit()):  # noqa: PLR2004 (PEP 427)
-        return ParsedName(FileKind.WHEEL, parts[1] or None)
-    return ParsedName(FileKind.WHEEL, None)
+        return ParsedName(_WHEEL, parts[1] or None)
+    return ParsedName(_WHEEL, None)
 
 
 def _archive(stem: str, ending: str, kind: FileKind, project: NormalizedName) -> ParsedName | None:
@@ -145,10 +147,10 @@ def _archive(stem: str, ending: str, kind: FileKind, project: NormalizedName) ->
         return None
     if not rest:
         return ParsedName(kind, None)
-    if kind is FileKind.SDIST and parse_version(rest) is None and (built := _BUILT.match(rest)):
-        kind, version = FileKind.LEGACY, str(built[1])  # a "dumb" archive: foo-1.0.linux-x86_64.tar.gz
+    if kind is _SDIST and parse_version(rest) is None and (built := _BUILT.match(rest)):
+        kind, version = _LEGACY, str(built[1])  # a "dumb" archive: foo-1.0.linux-x86_64.tar.gz
     else:
-        version = rest if kind is FileKind.SDIST else _built_version(rest, ending)
+        version = rest if kind is _SDIST else _built_version(rest, ending)
     if parse_version(version) is None and _is_of_longer_name(version):
         return None
     return ParsedName(kind, version)

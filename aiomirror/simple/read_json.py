@@ -81,7 +81,8 @@ def read_json_page(
     """Read a project page; raises ApiVersionError, MalformedPageError or WrongProjectError."""
     # Each value of a list or an object but the first has a comma before it, so this bounds what is built of a
     # page, whatever its shape is, before anything is.
-    if max_files is not None and body.count(b",") > (most := max_files * COMMAS_PER_FILE):
+    most = len(body) if max_files is None else max_files * COMMAS_PER_FILE
+    if len(body) > most and body.count(b",") > most:
         _fail(url, f"the page has more than {most:,} values")
     notes = Notes()
     page = _decode(_PAGE, body, url) or _lenient_page(_load(body, url), url, notes, max_files)

@@ -16,7 +16,7 @@ Digests = Mapping[str, str]
 """Algorithm → digest, both lower case; only algorithms that hashlib guarantees."""
 
 
-class ProjectFile(msgspec.Struct, frozen=True, kw_only=True):
+class ProjectFile(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One file of a project page.
 
     ``filename`` is one plain path component; ``url`` is absolute on a page that was read and relative on one

@@ -10,9 +10,9 @@ from aiomirror.simple.links import (
     DigestError,
     filename_of,
     fragment_digests,
-    is_absolute,
     read_digests,
     resolve,
+    resolve_url,
 )
 
 BASE = "https://index.example/simple/six/"
@@ -80,7 +80,25 @@ def test_C_URL_6_any_text_leads_to_the_web_or_nowhere(href: str) -> None:
         assert link.url.startswith(("http://", "https://"))
         assert "#" not in link.url
         assert resolve(BASE, link.url) is not None
-    assert not is_absolute(href) or link == (href, "")
+    assert resolve_url(BASE, href) == (None if link is None else link.url)
+
+
+PLAIN = st.text("abZ09%+@!~_-.", min_size=1, max_size=4)
+PATHS = st.lists(PLAIN | st.just("..") | st.just("."), max_size=5).map("/".join)
+
+
+@given(
+    st.sampled_from(["http://h", "https://H.example:80", "http://127.0.0.1:48673", "http://h:65535"]),
+    st.sampled_from(["", "/", "./", "../", "../../", "../../../"]) | PATHS,
+    PATHS | st.builds("{}/{}".format, PATHS, PATHS),
+    PATHS,
+)
+def test_C_URL_1_links_of_the_usual_shapes_lead_where_all_others_do(
+    origin: str, up: str, path: str, page: str
+) -> None:
+    base, href = f"{origin}/{page}", up + path
+    # An empty query is of no usual shape, and is not seen in what comes of it.
+    assert resolve(base, href) == resolve(base, href + "?")
 
 
 @pytest.mark.parametrize(
