@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from typing import TYPE_CHECKING
 
 from aiomirror.holdings import PAGES
@@ -58,13 +57,14 @@ class Account:
         self.report.left_out(known.project, known.settled.left_out)
         for name in known.settled.wanted:
             self.held(known.project, known.records[name])
-        self.census.count(known.project, distributions(known.records.values()), known.settled.wanted, {})
+        wanted = frozenset(known.settled.wanted)
+        self.census.count(known.project, distributions(known.records.values()), wanted, {})
 
     def looked_at(self, page: ProjectPage, selection: Selection) -> None:
         """What is odd about a page, and why files of it are not wanted."""
         for warning in page.warnings:
             self.warned(f"{page.project}: {warning}")
-        self.report.left_out(page.project, Counter(str(reason) for reason in selection.left_out.values()))
+        self.report.left_out(page.project, selection.counts())
 
     def planned(self, page: ProjectPage, plan: ProjectPlan, selection: Selection) -> None:
         """What is to be done; what nothing of it wants is counted."""
@@ -74,7 +74,7 @@ class Account:
         if page.status.marker == "quarantined":
             why = dict.fromkeys(ours, QUARANTINED)
         else:
-            why = {name: str(reason) for name, reason in selection.left_out.items()}
+            why = {name: str(selection.left_out[name]) for name in ours & selection.left_out.keys()}
             why |= dict.fromkeys(ours - upstream, UNLISTED)
         self.census.count(page.project, ours, plan.wanted, why)
 
@@ -112,5 +112,5 @@ def distributions(records: Iterable[FileRecord]) -> list[str]:
     return [
         one.filename
         for one in records
-        if one.stat != NO_STAT and not one.filename.endswith(METADATA) and one.filename not in PAGES
+        if one.filename not in PAGES and not one.filename.endswith(METADATA) and one.stat != NO_STAT
     ]

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from msgspec import structs
+import msgspec
+from msgspec import Struct, structs
 
 from aiomirror.errors import ChangedError, DamagedError, FileError
 
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
 
     from packaging.utils import NormalizedName
 
-    from aiomirror.selection import Chosen, LeftOut
+    from aiomirror.selection import Chosen
     from aiomirror.simple.values import Digests, ProjectFile, ProjectPage, ProjectStatus
 
 JobKey = tuple[str, str]
@@ -34,8 +35,11 @@ class FetchPolicy:
     """Whether other bytes under a known name are taken, and pages that have lost most of their files."""
 
 
-@dataclass(frozen=True, slots=True)
-class FileStat:
+# Structs where a run makes one for each file or project of the mirror, be it changed or not: they take a
+# fraction of a dataclass's time to make, and what has no circles is nothing for the collector.
+
+
+class FileStat(Struct, frozen=True, gc=False):
     """What one ``stat`` says of a file: enough to notice that it is not the one of last time."""
 
     size: int
@@ -47,8 +51,7 @@ NO_STAT = FileStat(-1, 0, 0)
 """What no file has: the record of one that was right once, so that its digest is known until it is again."""
 
 
-@dataclass(frozen=True, slots=True)
-class FileRecord:
+class FileRecord(Struct, frozen=True, gc=False):
     """A file that was verified: its bytes had this digest when its ``stat`` was this."""
 
     filename: str
@@ -56,8 +59,7 @@ class FileRecord:
     stat: FileStat
 
 
-@dataclass(frozen=True, slots=True)
-class Settled:
+class Settled(Struct, frozen=True, gc=False):
     """A visit to a project that left nothing to do, and what upstream's page was then.
 
     While the page and the ``demand`` (a digest of what is asked) stay the same, a visit would do nothing.
@@ -73,15 +75,14 @@ class Settled:
     root: str | None = None
     """Entity tag of the root index that had this serial."""
     wanted: tuple[str, ...] = ()
-    left_out: Mapping[str, int] = field(default_factory=dict)
+    left_out: Mapping[str, int] = msgspec.field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
-class Remembered:
+class Remembered(Struct, frozen=True):
     """What earlier runs established of a project: the files that its page lists, and the pages themselves."""
 
     project: NormalizedName
-    records: Mapping[str, FileRecord] = field(default_factory=dict)
+    records: Mapping[str, FileRecord] = msgspec.field(default_factory=dict)
     settled: Settled | None = None
 
 
@@ -95,8 +96,9 @@ class Visited:
     """How many files upstream's page had."""
     wanted_by: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """File name → the texts of the requirements that chose it."""
-    left_out: Mapping[str, LeftOut] = field(default_factory=dict, compare=False, repr=False)
-    """File name → why nothing chose it.  Kept, but not read back with the rest: long, and rarely asked."""
+    left_out: bytes = field(default=b"", compare=False, repr=False)
+    """Why nothing chose which files, as the state keeps it: a hundredth of the page, which many of these wait
+    to be written with.  Not read back with the rest, for it is rarely asked; empty where nothing is known."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -196,7 +196,7 @@ def summary(report: Report) -> str:
     """One line that says what came of the run."""
     if report.headline:
         return report.headline
-    counts = {status: report.count(status) for status in Status}
+    counts = report.counts()
     parts = [counted(len(report.projects), "project")]
     if report.dry_run:
         fetch = sum(project.to_fetch for project in report.projects.values())

@@ -15,7 +15,7 @@ from aiomirror.simple.values import HTML_TYPE, JSON_TYPE, ProjectFile, ProjectPa
 from aiomirror.store import PageWrite
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 
     from packaging.utils import NormalizedName
 
@@ -96,10 +96,19 @@ def _entry(fact: ProjectFile, held: HeldFile) -> ProjectFile:
 
 
 class Publisher:
-    """Writes batches of pages in the order of effects: files durable, pages, root index, state."""
+    """Writes batches of pages in the order of effects: files durable, pages, root index, state.
 
-    def __init__(self, store: Store, state: State) -> None:
+    ``published`` tells which projects have a page; it is asked once, before the first batch.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        state: State,
+        published: Callable[[], Awaitable[Iterable[NormalizedName]]] | None = None,
+    ) -> None:
         self._store, self._state = store, state
+        self._published = published or store.projects
         self._names: set[NormalizedName] | None = None
 
     async def publish(self, batch: Sequence[Publication]) -> int:
@@ -109,7 +118,7 @@ class Publisher:
             DestinationError: the mirror cannot be written.
         """
         if self._names is None:
-            self._names = set(await self._store.projects())
+            self._names = set(await self._published())
         writes = [_project_write(one) for one in batch if one.worth_a_page]
         self._names.update(one.project for one in writes if one.project)
         if self._names:  # a run that found nothing leaves no empty index behind

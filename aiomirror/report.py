@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import enum
 import json
-from collections import Counter
+from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct
 
 from aiomirror import __version__
 from aiomirror.errors import (
@@ -40,8 +42,7 @@ class Status(enum.StrEnum):
     FAILED = "failed"
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(Struct, frozen=True, gc=False):
     """One wanted file.
 
     ``size`` is its length in bytes (None: not known), ``received`` what came over the network for it.
@@ -81,7 +82,7 @@ class Problem:
 class ProjectReport:
     """Counts of one project; ``left_out`` is reason → number of files."""
 
-    files: Counter[Status] = field(default_factory=Counter)
+    files: defaultdict[Status, int] = field(default_factory=lambda: defaultdict(int))
     size: int = 0
     to_fetch: int = 0
     received: int = 0
@@ -122,7 +123,7 @@ class Report:
     def add(self, outcome: Outcome) -> None:
         """Count a file."""
         self.outcomes.append(outcome)
-        project = self.projects.setdefault(outcome.project, ProjectReport())
+        project = self._of(outcome.project)
         project.files[outcome.status] += 1
         project.received += outcome.received
         if outcome.status is not Status.FAILED:
@@ -132,11 +133,24 @@ class Report:
 
     def left_out(self, project: NormalizedName, reasons: Mapping[str, int]) -> None:
         """Note why files of a project's page are not wanted."""
-        self.projects.setdefault(project, ProjectReport()).left_out = dict(reasons)
+        self._of(project).left_out = dict(reasons)
+
+    def _of(self, project: NormalizedName) -> ProjectReport:
+        if (known := self.projects.get(project)) is None:
+            known = self.projects[project] = ProjectReport()
+        return known
+
+    def counts(self) -> Counter[Status]:
+        """How many files became what."""
+        counts: Counter[Status] = Counter()
+        for project in self.projects.values():
+            for status, count in project.files.items():
+                counts[status] += count
+        return counts
 
     def count(self, status: Status) -> int:
         """How many files became that."""
-        return sum(project.files[status] for project in self.projects.values())
+        return self.counts()[status]
 
     def pruned(self, fate: Fate) -> int:
         """How many files pruning did that to."""
@@ -177,9 +191,10 @@ class Report:
 
     def totals(self) -> dict[str, int]:
         """The sums over all projects, as they stand in the JSON."""
+        counts = self.counts()
         return {
             "projects": len(self.projects),
-            **{status.value: self.count(status) for status in Status},
+            **{status.value: counts[status] for status in Status},
             "size": sum(project.size for project in self.projects.values()),
             "to_fetch": sum(project.to_fetch for project in self.projects.values()),
             "received": self.received,

@@ -114,11 +114,11 @@ class _Run:
             self._index, self._lookout, store, state, now=now, accept_changed=accept_changed
         )
         self._fetcher = Fetcher(client, store, config.fetch, self._reporter, account.warned)
-        publisher = None if config.dry_run else Publisher(store, state)
+        publisher = None if config.dry_run else Publisher(store, state, self._visitor.published)
         self._press = Press(publisher, self._report, self._reporter)
         self._jobs: asyncio.Queue[FileJob | None] = asyncio.Queue(config.jobs * QUEUE_PER_WORKER)
         self._open: dict[NormalizedName, UnderWay] = {}
-        self._unchanged: list[NormalizedName] = []
+        self._same: list[NormalizedName] = []
         self._desired = Desired()
         self._stopping = False
 
@@ -162,7 +162,7 @@ class _Run:
         self._account.census.complete = desired.complete and not desired.problems
         self._reporter.projects(len(desired.wants))
         asked = Demand.of(self._index.shown, self._config.policy_for, desired.wants)
-        await self._transfer(Agenda(asked, self._store, self._state), len(asked))
+        await self._transfer(Agenda(asked, self._visitor, self._state, self._unchanged), len(asked))
 
     async def _find_out(self) -> Desired:
         """What is wanted of each project."""
@@ -194,12 +194,14 @@ class _Run:
             async with asyncio.TaskGroup() as group:
                 for _ in range(self._config.jobs):
                     group.create_task(self._work())
-                await self._lookout.look(projects)
+                async with asyncio.TaskGroup() as looks:
+                    looks.create_task(self._lookout.look(projects))
+                    looks.create_task(agenda.look())  # what is here, until upstream has answered
                 readers = [group.create_task(self._read(agenda)) for _ in range(self._config.jobs)]
                 await asyncio.gather(*readers)
                 for _ in range(self._config.jobs):
                     await self._jobs.put(None)
-            self._lookout.confirm(self._unchanged)
+            self._lookout.confirm(self._same)
         except* DestinationError as failures:
             self._fail(Problem.of(first_of(failures)))
             self._account.census.complete = False
@@ -227,8 +229,7 @@ class _Run:
         visit = await self._visitor.visit(demand, known)
         if visit is None:
             assert known is not None
-            self._unchanged.append(known.project)
-            self._account.unchanged(known)
+            self._unchanged(known)
             return
         page, plan = visit.page, visit.plan
         self._account.looked_at(page, visit.selection)
@@ -244,6 +245,10 @@ class _Run:
         else:
             clean = not visit.selection.unsatisfied and not plan.problems
             await self._queue(plan, visit.settled if clean else None, visit.visited)
+
+    def _unchanged(self, known: Remembered) -> None:
+        self._same.append(known.project)
+        self._account.unchanged(known)
 
     def _is_withdrawn(self, page: ProjectPage) -> bool:
         return page.status.marker == "quarantined" and self._visitor.is_present(page.project)

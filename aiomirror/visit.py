@@ -9,16 +9,19 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections import Counter, deque
+from collections import deque
 from dataclasses import dataclass, replace
+from functools import cache
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from aiomirror.errors import ShrunkPageError
-from aiomirror.holdings import holdings
+from aiomirror.holdings import PAGES, holdings
 from aiomirror.plan import Holdings, Settled, Visited, plan_project
 from aiomirror.pruning import has_shrunk
 from aiomirror.requirements.values import FormatControl
 from aiomirror.selection import select
+from aiomirror.state.reasons import packed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Mapping
@@ -35,8 +38,10 @@ if TYPE_CHECKING:
     from aiomirror.store import Store
 
 NO_FORMATS = FormatControl()
-CHUNK = 256
-"""Projects that are looked up at once: a hop and a query cost more than what they do for one project."""
+CHUNK = 1024
+"""Projects that are looked up at once: a hop and a query cost more than what they do for one project, and the
+first look lasts about as long as the root index takes to come, which is asked for meanwhile.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,21 +61,23 @@ class Demand:
         wants: Mapping[NormalizedName, tuple[Wanted, ...]],
     ) -> list[Demand]:
         """The demands of a run; ``index_url`` without credentials, which change nothing of what is asked."""
+        begun = cache(
+            lambda policy, *formats: hashlib.sha256(f"{index_url} {_text(policy)} {formats}".encode())
+        )
         demands = []
-        texts: dict[Policy, str] = {}
         for project, asked in wants.items():
             policy = policy_for(project)
-            if policy not in texts:
-                texts[policy] = _text(policy)
             # Of the formats only what they mean to this project.
             formats = policy.formats.wheels(project), policy.formats.sources(project)
-            digest = hashlib.sha256(f"{index_url} {texts[policy]} {formats}".encode())
-            for want in asked:
-                digest.update(f"{want.text} {want.specifier} {want.targets} {sorted(want.hashes)}".encode())
-                locked = sorted((name, sorted(hashes)) for name, hashes in want.files.items())
-                digest.update(f"{locked}".encode())
+            digest = begun(policy, *formats).copy()
+            digest.update("".join(map(_asked, asked)).encode())
             demands.append(cls(project, asked, policy, digest.hexdigest()))
         return demands
+
+
+def _asked(want: Wanted) -> str:
+    locked = sorted((name, sorted(hashes)) for name, hashes in want.files.items())
+    return f"{want.text} {want.specifier} {want.targets} {sorted(want.hashes)}{locked}"
 
 
 def _text(policy: Policy) -> str:
@@ -95,35 +102,52 @@ class Visit:
 
 
 class Agenda:
-    """The projects of a run in their order, each with what is known of it when nothing there has changed."""
+    """The projects of a run in their order, each with what is known of it when nothing has changed here.
 
-    def __init__(self, demands: Iterable[Demand], store: Store, state: State) -> None:
-        self._store, self._state = store, state
+    Those of which it is known that nothing has changed upstream either do not come: ``unchanged`` is told.
+    """
+
+    def __init__(
+        self,
+        demands: Iterable[Demand],
+        visitor: Visitor,
+        state: State,
+        unchanged: Callable[[Remembered], None],
+    ) -> None:
+        self._visitor, self._state, self._unchanged = visitor, state, unchanged
         self._todo = deque(demands)
         self._looked: deque[tuple[Demand, Remembered | None]] = deque()
         self._looking = asyncio.Lock()
 
     async def next(self) -> tuple[Demand, Remembered | None] | None:
-        """The next project; None when there is none."""
-        if not self._looked:
-            async with self._looking:
-                if not self._looked and self._todo:
-                    await self._look()
-        return self._looked.popleft() if self._looked else None
+        """The next project whose page has to be asked for; None when there is none."""
+        while self._looked or await self.look():
+            demand, known = self._looked.popleft()
+            if known is None or not self._visitor.is_current(known):
+                return demand, known
+            self._unchanged(known)
+        return None
 
     def rest(self) -> list[NormalizedName]:
         """The projects that nobody has asked for yet."""
         return [demand.project for demand, _ in self._looked] + [demand.project for demand in self._todo]
 
+    async def look(self) -> bool:
+        """See what is here of the next projects; whether there are any.  Upstream need not have answered."""
+        async with self._looking:
+            if not self._looked and self._todo:
+                await self._look()
+        return bool(self._looked)
+
     async def _look(self) -> None:
-        chunk = [self._todo[place] for place in range(min(CHUNK, len(self._todo)))]
+        chunk = list(islice(self._todo, CHUNK))
         known = self._state.recall([demand.project for demand in chunk])
         same = [
             known[demand.project]
             for demand in chunk
             if (settled := known[demand.project].settled) and settled.demand == demand.digest
         ]
-        intact = await self._store.intact(same) if same else set()
+        intact = await self._visitor.intact(same)
         for demand in chunk:
             self._looked.append((demand, known[demand.project] if demand.project in intact else None))
             self._todo.popleft()
@@ -143,10 +167,29 @@ class Visitor:
         self._now, self._accept_changed = now, accept_changed
         self.present: frozenset[NormalizedName] = frozenset()
         """The projects that had a folder when the run began."""
+        self._published: set[NormalizedName] = set()
 
     async def look_around(self) -> None:
         """See what is here."""
         self.present = frozenset(await self._store.folders())
+
+    async def intact(self, known: Collection[Remembered]) -> set[NormalizedName]:
+        """The projects of which every file and page that is remembered is as it was."""
+        found = await self._store.intact(known) if known else set()
+        self._published.update(
+            one.project for one in known if one.project in found and not PAGES.keys().isdisjoint(one.records)
+        )
+        return found
+
+    async def published(self) -> set[NormalizedName]:
+        """The projects that have a page; those that were found to be intact are not looked at again."""
+        others = self.present - self._published
+        return self._published.union(await self._store.projects(others) if others else ())
+
+    def is_current(self, known: Remembered) -> bool:
+        """Whether the root index says that upstream's page is still the one that is remembered."""
+        settled = known.settled
+        return settled is not None and self._lookout.is_current(known.project, settled.serial, settled.root)
 
     async def visit(self, demand: Demand, known: Remembered | None) -> Visit | None:
         """What to do about a project; None when nothing is.
@@ -156,10 +199,7 @@ class Visitor:
             UpstreamError: its page cannot be read.
             ShrunkPageError: its page has lost most of its files.
         """
-        settled = known.settled if known else None
-        if settled and self._lookout.is_current(demand.project, settled.serial, settled.root):
-            return None
-        read = await self._index.page(demand.project, settled)
+        read = await self._index.page(demand.project, known.settled if known else None)
         if read is None:
             return None
         upstream = {file.filename: file for file in read.page.files}
@@ -177,10 +217,10 @@ class Visitor:
             serial=read.serial,
             root=self._lookout.tag_of(demand.project, read.serial),
             wanted=tuple(sorted(plan.wanted)),
-            left_out=Counter(str(reason) for reason in selection.left_out.values()),
+            left_out=selection.counts(),
         )
         wanted_by = {one.file.filename: one.wanted_by for one in selection.chosen}
-        visited = Visited(self._now, len(upstream), wanted_by, selection.left_out)
+        visited = Visited(self._now, len(upstream), wanted_by, packed(selection.left_out))
         withheld = read.page.status.marker == "quarantined"
         return Visit(read.page, selection, plan, found, None if withheld else visited)
 

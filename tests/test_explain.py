@@ -20,6 +20,7 @@ from aiomirror.progress import Silent
 from aiomirror.pruning import DAY, UNASKED, UNLISTED, Withdrawal, Withdrawn
 from aiomirror.selection import LeftOut
 from aiomirror.state import Run, Trouble
+from aiomirror.state.reasons import packed
 from aiomirror.store import Store
 from aiomirror.targets import parse_targets
 from library import Library
@@ -71,7 +72,7 @@ def note(library: Library, left_out: Mapping[str, LeftOut]) -> None:
     with library.state() as state:
         visited = state.desired.visited(FOO)
         assert visited is not None
-        state.save([*state.recall([FOO]).values()], {FOO: replace(visited, left_out=left_out)})
+        state.save([*state.recall([FOO]).values()], {FOO: replace(visited, left_out=packed(left_out))})
 
 
 def trouble(library: Library, *troubles: Trouble) -> None:

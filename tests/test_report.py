@@ -97,7 +97,7 @@ def test_it_adds_up() -> None:
     foo, bar = report.projects[FOO], report.projects[BAR]
     assert (foo.size, foo.received, foo.to_fetch) == (15, 15, 0)
     assert (bar.size, bar.received, bar.to_fetch) == (7, 0, 7)
-    assert {status: report.count(status) for status in Status} == {
+    assert report.counts() == {status: report.count(status) for status in Status} == {
         Status.FETCHED: 1, Status.HELD: 1, Status.PLANNED: 2, Status.SKIPPED: 1, Status.FAILED: 1,
     }  # fmt: skip
     assert report.received == 15

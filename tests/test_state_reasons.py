@@ -60,7 +60,7 @@ def test_so_many_names_and_no_more() -> None:
 def test_the_reasons_are_those_of_the_last_visit(path: Path) -> None:
     with State.open(path) as state:
         assert state.desired.left_out(SIX) is None
-        state.save([], {SIX: Visited(1, 9, {}, REASONS)})
+        state.save([], {SIX: Visited(1, 9, {}, packed(REASONS))})
         state.save([Remembered(SIX, {})])
         assert state.desired.left_out(SIX) == TOLD
     with State.open(path) as state:
@@ -71,15 +71,15 @@ def test_the_reasons_are_those_of_the_last_visit(path: Path) -> None:
 
 def test_the_same_reasons_are_not_written_again(path: Path) -> None:
     with State.open(path) as state:
-        state.save([], {SIX: Visited(1, 9, {}, REASONS)})
+        state.save([], {SIX: Visited(1, 9, {}, packed(REASONS))})
         before = state._connection.total_changes
-        state.save([], {SIX: Visited(2, 9, {}, dict(reversed(REASONS.items())))})
+        state.save([], {SIX: Visited(2, 9, {}, packed(dict(reversed(REASONS.items()))))})
         assert state._connection.total_changes == before + 1, "the visit itself"
 
 
 def test_a_project_that_is_forgotten_has_no_reasons(path: Path) -> None:
     with State.open(path) as state:
-        visited = Visited(1, 9, {}, REASONS)
+        visited = Visited(1, 9, {}, packed(REASONS))
         state.save([], {SIX: visited, IDNA: visited})
         state.desired.forget([(SIX, WHOLE), (IDNA, "six-1.tar.gz")])
         assert (state.desired.left_out(SIX), state.desired.left_out(IDNA)) == (None, TOLD)
@@ -145,6 +145,6 @@ def test_a_state_of_the_second_schema_is_brought_up_to_date(path: Path, *, writa
         assert state.desired.visited(SIX) == Visited(7, 3, {"six-1.tar.gz": ("six",)})
         assert state.desired.asked() == {("six", "six", "a.txt:1")}
         assert (state.desired.left_out(SIX), state.desired.troubles(SIX)) == (None, [])
-        state.save([], {SIX: Visited(8, 3, {}, REASONS)})
+        state.save([], {SIX: Visited(8, 3, {}, packed(REASONS))})
         assert state.desired.left_out(SIX) == TOLD
     assert (path.read_bytes() == before) is not writable

@@ -19,7 +19,7 @@ from hypothesis import given, settings, strategies as st
 from packaging.utils import canonicalize_name
 
 from aiomirror.errors import DestinationError, LockedError
-from aiomirror.plan import FileStat
+from aiomirror.plan import FileStat, Remembered
 from aiomirror.store import PageWrite, Store
 from aiomirror.store.names import is_component, is_project
 from builders import make_metadata, make_sdist, make_wheel
@@ -276,6 +276,7 @@ async def test_read_only_makes_and_locks_nothing(tmp_path: Path) -> None:
         assert await store.read(None, "index.html", 100) is None
         assert await store.digest(SIX, "six-1.0.tar.gz") is None
         assert await store.folders() == await store.projects() == []
+        assert await store.intact([Remembered(canonicalize_name(SIX))]) == set()
     assert below(tmp_path) == set()
 
 
@@ -362,6 +363,7 @@ async def test_projects_are_folders_with_a_page(tmp_path: Path) -> None:
         (tmp_path / "Not-Normal/index.html").touch()
         assert await store.folders() == ["a", "b", "c"]
         assert await store.projects() == ["a", "b"]
+        assert await store.projects({canonicalize_name(name) for name in ("b", "c", "d")}) == ["b"]
 
 
 # Siblings

@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from aiomirror.simple.read import read_root
 from faults import NoEtag, Status
+from mirror import OURS, PAGES
 
 if TYPE_CHECKING:
     from mirror import Mirror
@@ -166,6 +168,44 @@ def test_damage_is_noticed_without_a_word_from_upstream(many: Mirror) -> None:
         ("/simple/project-3/", 200),
         ("/files/project-3/project-3-1.0.tar.gz", 200),
     ]
+
+
+@pytest.mark.parametrize("asked_for", [MANY, MANY[:18]], ids=["all", "most"])
+def test_lost_root_pages_list_everything_that_has_a_page(many: Mirror, asked_for: list[str]) -> None:
+    many.sync(*MANY)
+    before = many.contents()
+    (many.dest / "index.html").unlink()
+    (many.dest / "index.v1_json").write_bytes(b"damaged")
+    many.sync(*asked_for)
+    assert many.contents() == before
+
+
+def test_the_root_page_drops_what_lost_its_pages_and_cannot_be_asked_for(many: Mirror) -> None:
+    many.sync(*MANY)
+    for form in PAGES:
+        (many.dest / "project-3" / form).unlink()
+    many.upstream.always("/simple/project-3/", Status(403))
+    many.sync(*MANY, code=1)
+    listed = read_root((many.dest / "index.v1_json").read_bytes(), PAGES["index.v1_json"], OURS)
+    assert listed.keys() == set(MANY) - {"project-3"}
+
+
+def test_a_folder_that_cannot_be_looked_at_ends_the_run(many: Mirror) -> None:
+    many.sync(*MANY)
+    (many.dest / "project-3").rename(many.folder / "elsewhere")
+    (many.dest / "project-3").symlink_to(many.folder / "elsewhere")
+    assert "project-3: is a link" in many.sync(*MANY, "--dry-run", code=6).err
+
+
+def test_a_run_with_other_projects_among_the_unchanged_tells_of_all(many: Mirror) -> None:
+    many.sync(*MANY[:18])
+    many.upstream.add_file("project-7", "project-7-2.0.tar.gz")
+    ran = many.sync(*MANY, "-v")
+    unchanged = {f"{name}: unchanged" for name in MANY[:18] if name != "project-7"}
+    assert {line for line in ran.err.splitlines() if line.endswith("unchanged")} == unchanged
+    assert {file["project"]: file["status"] for file in ran.report["files"]} == {
+        name: "fetched" if name in {"project-7", *MANY[18:]} else "held" for name in MANY
+    }
 
 
 def test_a_root_index_that_cannot_be_read_leaves_the_pages(many: Mirror) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from aiomirror.plan import Visited
 from aiomirror.pruning import WHOLE, Tombstone
-from aiomirror.state.reasons import packed, unpacked
+from aiomirror.state.reasons import NONE, unpacked
 
 if TYPE_CHECKING:
     import sqlite3
@@ -82,7 +82,7 @@ class Desired:
         """Keep visits, as a part of somebody's transaction."""
         rows = [(name, one.seen, one.listed, json.dumps(one.wanted_by)) for name, one in visited.items()]
         connection.executemany("REPLACE INTO visits VALUES (?, ?, ?, ?)", rows)
-        reasons = [(name, packed(one.left_out)) for name, one in visited.items()]
+        reasons = [(name, one.left_out or NONE) for name, one in visited.items()]
         # Most visits find new files and the same reasons for the old ones, many the same altogether.
         connection.executemany(
             "INSERT INTO reasons VALUES (?, ?) ON CONFLICT (project) DO UPDATE "

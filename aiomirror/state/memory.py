@@ -9,6 +9,8 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 
+import msgspec
+
 from aiomirror.errors import DestinationError
 from aiomirror.plan import FileRecord, FileStat, Remembered, Settled
 from aiomirror.state.closures import Closures
@@ -31,6 +33,8 @@ _SETTLED = (
     "SELECT project, demand, digest, etag, last_modified, serial, root, wanted, left_out "  # noqa: S608 (as above)
     f"FROM settled {_OF}"
 )
+_NAMES = msgspec.json.Decoder(tuple[str, ...])
+_COUNTS = msgspec.json.Decoder(dict[str, int])
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +78,7 @@ class State:
         records: defaultdict[str, dict[str, FileRecord]] = defaultdict(dict)
         with self._using() as connection:
             for project, filename, sha256, size, mtime_ns, inode in connection.execute(_RECORDS, (names,)):
-                stat = FileStat(size, mtime_ns, _unsigned(inode))
+                stat = FileStat(size, mtime_ns, inode % 2**64)  # without the sign that SQLite has it with
                 records[project][filename] = FileRecord(filename, sha256, stat)
             settled = {row[0]: _settled(*row[1:]) for row in connection.execute(_SETTLED, (names,))}
         return {name: Remembered(name, records.get(name, {}), settled.get(name)) for name in projects}
@@ -152,8 +156,8 @@ def _settled(  # noqa: PLR0917 (a row)
     wanted: str,
     left_out: str,
 ) -> Settled:
-    names, reasons = tuple(json.loads(wanted)), json.loads(left_out)
-    return Settled(demand, digest, etag, last_modified, serial, root, names, reasons)
+    names, counts = _NAMES.decode(wanted), _COUNTS.decode(left_out)
+    return Settled(demand, digest, etag, last_modified, serial, root, names, counts)
 
 
 def _settled_row(project: NormalizedName, one: Settled) -> tuple[object, ...]:
@@ -179,8 +183,3 @@ def _row(project: NormalizedName, record: FileRecord) -> tuple[str, str, str, in
 def _signed(number: int) -> int:
     """The number in 64 bits with a sign, as SQLite has them; some file systems use all 64 for inodes."""
     return (number + 2**63) % 2**64 - 2**63
-
-
-def _unsigned(number: int) -> int:
-    """The inode's number as the system has it."""
-    return number % 2**64

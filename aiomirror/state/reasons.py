@@ -28,6 +28,9 @@ def packed(reasons: Mapping[str, object]) -> bytes:
     return zlib.compress(json.dumps(tree, separators=(",", ":"), sort_keys=True).encode(), _LEVEL)
 
 
+NONE = packed({})
+
+
 def unpacked(content: bytes) -> dict[str, str]:
     """File name → the sentence of its reason."""
     groups: dict[str, list[str]] = json.loads(zlib.decompress(content))

@@ -170,9 +170,9 @@ class Store:
         with self._publishing:
             return pages.publish(self._tree, batch)
 
-    async def projects(self) -> list[NormalizedName]:
-        """The projects that have a page, sorted."""
-        return await self._hops.run(reading.projects, self._tree)
+    async def projects(self, among: Collection[NormalizedName] | None = None) -> list[NormalizedName]:
+        """The projects that have a page, of these or of all, sorted."""
+        return await self._hops.run(reading.projects, self._tree, among)
 
     async def folders(self) -> list[NormalizedName]:
         """The folders with names of projects, with a page or without, sorted."""

@@ -10,14 +10,15 @@ from typing import TYPE_CHECKING, cast
 from packaging.utils import canonicalize_name
 
 from aiomirror.distributions import core_metadata, requires_python, source_member, wheel_metadata
+from aiomirror.errors import DestinationError
 from aiomirror.plan import FileRecord
 from aiomirror.store.digests import Digester
-from aiomirror.store.faults import translated
-from aiomirror.store.names import component, is_component, is_project
+from aiomirror.store.faults import sentence, translated
+from aiomirror.store.names import component, is_component, is_project, project_name
 from aiomirror.store.tree import file_stat, is_regular, open_folder, regular_file
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterator
+    from collections.abc import Callable, Collection, Iterable, Iterator
     from io import FileIO
     from typing import BinaryIO
 
@@ -57,14 +58,28 @@ def survey(tree: Tree, project: str) -> dict[str, FileStat]:
 
 def intact(tree: Tree, known: Collection[Remembered]) -> set[NormalizedName]:
     """The projects of which every file that is remembered is there as it was."""
-    return {one.project for one in known if _is_intact(tree, one)}
+    found: set[NormalizedName] = set()
+    if not tree.present:
+        return found
+    for one in known:
+        # No context managers here: where nothing has changed, this is most of what a run does.
+        try:
+            if _is_intact(tree, one):
+                found.add(one.project)
+        except OSError as error:
+            raise DestinationError(tree.where(one.project), sentence(error)) from error
+    return found
 
 
 def _is_intact(tree: Tree, known: Remembered) -> bool:
-    with tree.folder(known.project) as folder, translated(tree.where(known.project)):
-        return folder is not None and all(
-            stat_of(record.filename, folder) == record.stat for record in known.records.values()
-        )
+    try:
+        folder = open_folder(project_name(known.project), tree.root)
+    except FileNotFoundError:
+        return False
+    try:
+        return all(stat_of(record.filename, folder) == record.stat for record in known.records.values())
+    finally:
+        os.close(folder)
 
 
 def stat_of(name: str, folder: int) -> FileStat | None:
@@ -159,9 +174,10 @@ def folders(tree: Tree) -> list[NormalizedName]:
             os.close(opened)
 
 
-def projects(tree: Tree) -> list[NormalizedName]:
-    """The folders that have a page, sorted."""
-    return [project for project in folders(tree) if _has_page(tree, project)]
+def projects(tree: Tree, among: Iterable[NormalizedName] | None = None) -> list[NormalizedName]:
+    """The folders that have a page, of these or of all, sorted."""
+    names = folders(tree) if among is None else sorted(among)
+    return [project for project in names if _has_page(tree, project)]
 
 
 def _has_page(tree: Tree, project: NormalizedName) -> bool:

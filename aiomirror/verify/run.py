@@ -6,8 +6,9 @@ import asyncio
 import contextlib
 import time
 from collections import deque
-from dataclasses import replace
 from typing import TYPE_CHECKING
+
+from msgspec import structs
 
 from aiomirror.errors import DestinationError
 from aiomirror.holdings import PAGE_CAP, PAGES
@@ -154,7 +155,7 @@ class _Run:
         records = dict(found.known.records)
         for name in wrong & records.keys():
             # The digest is what may have to be repaired from; the stat must not vouch for the file any more.
-            records[name] = replace(records[name], stat=NO_STAT)
+            records[name] = structs.replace(records[name], stat=NO_STAT)
         for held in found.held.values():
             records[held.record.filename] = held.record
             if held.metadata is not None:
