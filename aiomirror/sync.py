@@ -20,6 +20,7 @@ from aiomirror.errors import (
 from aiomirror.fetch import Fetcher
 from aiomirror.http import Client, HttpSettings, masked
 from aiomirror.index import Index
+from aiomirror.jobs import Jobs
 from aiomirror.lookout import Lookout
 from aiomirror.prune import Asked, Pruner, conclude, run_of
 from aiomirror.publish import Press, Publisher
@@ -116,7 +117,7 @@ class _Run:
         self._fetcher = Fetcher(client, store, config.fetch, self._reporter, account.warned)
         publisher = None if config.dry_run else Publisher(store, state, self._visitor.published)
         self._press = Press(publisher, self._report, self._reporter)
-        self._jobs: asyncio.Queue[FileJob | None] = asyncio.Queue(config.jobs * QUEUE_PER_WORKER)
+        self._jobs = Jobs(config.jobs * QUEUE_PER_WORKER)
         self._open: dict[NormalizedName, UnderWay] = {}
         self._same: list[NormalizedName] = []
         self._desired = Desired()
@@ -199,8 +200,7 @@ class _Run:
                     looks.create_task(agenda.look())  # what is here, until upstream has answered
                 readers = [group.create_task(self._read(agenda)) for _ in range(self._config.jobs)]
                 await asyncio.gather(*readers)
-                for _ in range(self._config.jobs):
-                    await self._jobs.put(None)
+                await self._jobs.end(self._config.jobs)
             self._lookout.confirm(self._same)
         except* DestinationError as failures:
             self._fail(Problem.of(first_of(failures)))
