@@ -13,7 +13,7 @@ from aiomirror.report import Outcome, Problem, Status
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from aiomirror.http import Client
+    from aiomirror.http import Client, Section
     from aiomirror.plan import FetchPolicy, FileJob, FileRecord
     from aiomirror.progress import Reporter
     from aiomirror.simple.values import Digests
@@ -41,21 +41,43 @@ class _Counted:
 
     def __init__(self, partial: Partial, job: FileJob, reporter: Reporter) -> None:
         self._partial, self._job, self._reporter = partial, job, reporter
+        self.received = 0
+        """Bytes that the reporter takes to be there."""
         self.total = 0
         """Bytes that came over the network, those of broken attempts included."""
 
-    @property
-    def received(self) -> int:
-        return self._partial.received
-
     async def write(self, data: bytes) -> None:
-        self.total += len(data)
-        self._reporter.received(self._job, len(data))
+        self.count(len(data))
         await self._partial.write(data)
 
+    def section(self, start: int, count: int) -> _CountedSection:
+        return _CountedSection(self, self._partial.section(start, count))
+
+    def count(self, more: int) -> None:
+        """Add bytes to what came."""
+        self.received += more
+        self.total += more
+        self._reporter.received(self._job, more)
+
     async def restart(self) -> None:
-        self._reporter.received(self._job, -self._partial.received)
+        self._reporter.received(self._job, -self.received)
+        self.received = 0
         await self._partial.restart()
+
+
+class _CountedSection:
+    """A section of such a sink."""
+
+    def __init__(self, whole: _Counted, section: Section) -> None:
+        self._whole, self._section = whole, section
+
+    @property
+    def received(self) -> int:
+        return self._section.received
+
+    async def write(self, data: bytes) -> None:
+        self._whole.count(len(data))
+        await self._section.write(data)
 
 
 class Fetcher:
@@ -134,17 +156,20 @@ class Fetcher:
         self, job: FileJob, partial: Partial, sink: _Counted
     ) -> tuple[FileRecord, FileRecord | None]:
         """The file, and of a wheel its own metadata where that is what upstream announces."""
-        cap = job.file.size if job.file.size is not None else self._policy.max_file_size or UNLISTED_CAP
-        transfer = self._client.transfer(job.file.url, sink, cap=cap)
+        url, size = job.file.url, job.file.size
+        if size is None:
+            transfer = self._client.transfer(url, sink, cap=self._policy.max_file_size or UNLISTED_CAP)
+        else:
+            transfer = self._client.listed(url, sink, size=size)
 
         async def attempt() -> tuple[FileRecord, FileRecord | None]:
             try:
                 await transfer.attempt()
             except TooLargeError as error:
-                if job.file.size is None:
+                if size is None:
                     raise
                 await sink.restart()
-                raise SizeMismatchError(job.project, job.file.filename, job.file.size, None) from error
+                raise SizeMismatchError(job.project, job.file.filename, size, None) from error
             if job.file.filename.endswith(".whl"):
                 return await partial.commit_with_metadata(job.file.core_metadata or {})
             return await partial.commit(), None

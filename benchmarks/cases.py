@@ -87,6 +87,10 @@ CASES = [
     ),
     Case("pages", "newest of 5,000 projects, long pages", "pages", Select.NEWEST, peers=(SNATCH,)),
     Case("huge", "one file of 2 GB over TLS", "huge", tls=True, floors=("curl",), peers=(BARE,)),
+    Case(
+        "huge-20ms", "one file of 2 GB over TLS, 20 ms", "huge", delayed=True, tls=True, floors=("curl",),
+        peers=(BARE,),
+    ),
     Case("verify", "verify of mixed", "mixed", kind=Kind.VERIFY, floors=HASHING),
     Case("matrix", "300 roots, 25 targets", "matrix", Select.MATRIX, peers=("morgan",)),
     Case(

@@ -47,6 +47,36 @@ class Memory:
         self._data.clear()
 
 
+class Pieces(Memory):
+    """A sink that keeps everything, wherever it belongs."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.sections: list[Piece] = []
+
+    def section(self, start: int, count: int) -> Piece:
+        self.sections.append(Piece(start, count))
+        return self.sections[-1]
+
+    async def restart(self) -> None:
+        await super().restart()
+        self.sections.clear()
+
+    @property
+    def all(self) -> bytes:
+        """What would be verified."""
+        assert not (self.data and any(piece.received for piece in self.sections))
+        for piece in self.sections:
+            assert piece.received <= piece.count
+        return self.data or b"".join(piece.data for piece in self.sections)
+
+
+class Piece(Memory):
+    def __init__(self, start: int, count: int) -> None:
+        super().__init__()
+        self.start, self.count = start, count
+
+
 class Naps(list[float]):
     """A sleep that only takes notes, and a clock that goes by them."""
 

@@ -14,11 +14,12 @@ from typing import TYPE_CHECKING
 import pytest
 
 from aiomirror.errors import DestinationError, DigestMismatchError, SizeMismatchError
-from aiomirror.store import Store, partial as partials
+from aiomirror.store import Store, stretch as stretches
 from aiomirror.store.digests import Expectation
 from aiomirror.store.draft import Draft
 from aiomirror.store.hops import Hops, T
-from aiomirror.store.partial import BATCH, QUICK, Partial
+from aiomirror.store.partial import Partial
+from aiomirror.store.stretch import BATCH, QUICK
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
@@ -46,7 +47,8 @@ async def store(
 ) -> AsyncIterator[Store]:
     """A mirror on a prompt disk, where digests come at the end or lag behind, and one on a slow disk."""
     if request.param == "behind":
-        monkeypatch.setattr("aiomirror.store.partial.STRIDE", QUICK)
+        monkeypatch.setattr(stretches, "STRIDE", QUICK)
+        monkeypatch.setattr(stretches, "LEEWAY", QUICK)
     async with Store(tmp_path) as opened:
         opened._hops = Hops(slow_disk if request.param == "slow" else time.perf_counter)
         await opened._hops.quick(bool)
@@ -117,7 +119,7 @@ async def test_a_file_costs_one_hop_for_each_batch_and_one_to_commit(store: Stor
     counting = _CountingHops(store._hops._clock)
     await Hops.quick(counting, bool)
     written = size // (QUICK if counting.prompt else BATCH)
-    hashed = max(0, written - 1) if partials.STRIDE == QUICK else 0
+    hashed = max(0, written - 1) if stretches.STRIDE == QUICK else 0
     draft = Draft(store._tree, "six", NAME, Expectation({}))
     async with Partial(counting, draft) as partial:
         for _ in range(size // 1024):
@@ -320,7 +322,7 @@ async def cancelled_after(steps: int, task: asyncio.Task[object]) -> bool:
 async def test_a_file_is_whole_or_absent_wherever_it_is_cancelled(
     tmp_path: Path, content: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(partials, "STRIDE", QUICK)
+    monkeypatch.setattr(stretches, "STRIDE", QUICK)
 
     async def one(store: Store) -> None:
         async with store.partial("six", NAME, hashes={}) as partial:

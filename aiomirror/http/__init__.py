@@ -9,6 +9,16 @@ from aiomirror.http.client import Client
 from aiomirror.http.credentials import tokens
 from aiomirror.http.origins import masked
 from aiomirror.http.transfer import Transfer
-from aiomirror.http.values import Answer, HttpSettings, Sink, Validators
+from aiomirror.http.values import Answer, HttpSettings, Section, Sink, Validators
 
-__all__ = ["Answer", "Client", "HttpSettings", "Sink", "Transfer", "Validators", "masked", "tokens"]
+__all__ = [
+    "Answer",
+    "Client",
+    "HttpSettings",
+    "Section",
+    "Sink",
+    "Transfer",
+    "Validators",
+    "masked",
+    "tokens",
+]

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Self, TypeVar
 
 from aiomirror.errors import AiomirrorError
 from aiomirror.http.ranges import Parts
+from aiomirror.http.sections import listed
 from aiomirror.http.session import Session
 from aiomirror.http.transfer import Transfer
 from aiomirror.http.values import Answer, HttpSettings, Validators
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
 
     from aiomirror.http.body import Body
-    from aiomirror.http.values import Sink
+    from aiomirror.http.values import Sink, SplitSink
 
 T = TypeVar("T")
 
@@ -36,7 +37,7 @@ class Client:
         random: Callable[[], float] = chance.random,
     ) -> None:
         self._settings = settings or HttpSettings()
-        self._sleep, self._random = sleep, random
+        self._clock, self._sleep, self._random = clock, sleep, random
         self._session = Session(self._settings, clock, sleep)
 
     @property
@@ -76,6 +77,10 @@ class Client:
     def transfer(self, url: str, sink: Sink, *, cap: int) -> Transfer:
         """A file that is to go into ``sink``; ``cap`` in bytes."""
         return Transfer(self._session, url, sink, cap)
+
+    def listed(self, url: str, sink: SplitSink, *, size: int) -> Transfer:
+        """As :meth:`transfer`, of ``size`` bytes as upstream lists; a very large file comes in sections."""
+        return listed(self._session, url, sink, size, self._clock)
 
     def parts(self, url: str, *, listed: int | None = None) -> Parts:
         """A file that is read in parts, in one attempt; ``listed`` is its length in bytes."""

@@ -39,7 +39,9 @@ class Transfer:
         """
         # Complete, and yet another attempt: the bytes were wrong, so none of them is kept, nor are a cache's.
         again, self._complete = self._complete, False
-        if again or self._etag is None or not await self._continued():
+        if again:
+            self._etag = None
+        if self._etag is None or not await self._continued():
             await self._whole({"Cache-Control": "no-cache"} if again else {})
         self._complete = True
 

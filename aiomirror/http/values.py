@@ -100,8 +100,8 @@ class Answer:
         return self.validators.last_modified
 
 
-class Sink(Protocol):
-    """Where the bytes of a file go; a partial file is one."""
+class Section(Protocol):
+    """Where bytes go that follow each other."""
 
     @property
     def received(self) -> int:
@@ -110,5 +110,16 @@ class Sink(Protocol):
     async def write(self, data: bytes, /) -> None:
         """Add these."""
 
+
+class Sink(Section, Protocol):
+    """Where the bytes of a file go; a partial file is one."""
+
     async def restart(self) -> None:
         """Forget everything received."""
+
+
+class SplitSink(Sink, Protocol):
+    """One that can also be filled in several places at once."""
+
+    def section(self, start: int, count: int, /) -> Section:
+        """Where ``count`` bytes go that begin at ``start``; forgotten by a restart like the rest."""

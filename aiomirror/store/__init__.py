@@ -12,8 +12,8 @@
 
 The rooms, upwards: ``faults`` and ``names`` (what the system and the callers may say), ``digests``, ``tree``
 (descriptors, no link followed), ``lock``, then ``draft``, ``reading``, ``inspection``, ``siblings``,
-``pages`` and ``removal`` (called in threads), ``hops`` (the threads), ``partial`` and ``mirror`` (what the
-program awaits).
+``pages`` and ``removal`` (called in threads), ``hops`` (the threads), ``stretch``, ``partial`` and ``mirror``
+(what the program awaits).
 """
 
 from aiomirror.store.hops import cores

@@ -34,7 +34,8 @@ class Draft:
     thread still writes to.
 
     The digests may lag behind what is written: :meth:`write` leaves them to :meth:`hash`, which reads the
-    bytes back from the system's cache in a thread of its own while the next ones are written.
+    bytes back from the system's cache in a thread of its own while the next ones are written.  They never get
+    beyond the first gap, where a file comes in several sections at once.
     """
 
     def __init__(self, tree: Tree, project: str, filename: str, expected: Expectation) -> None:
@@ -43,10 +44,14 @@ class Draft:
         self._where = tree.where(*tree.parts(project), filename)
         self._busy = threading.Lock()
         self._hashing = threading.Lock()  # the inner one, where both are held
-        self._queue: deque[Parts] = deque()
+        self._queue: deque[tuple[int, Parts]] = deque()
         self._fault: BaseException | None = None
         self._temporary: Temporary | None = None
         self._touched = False
+        self.written = 0
+        """Bytes from the first one on that are written without a gap."""
+        self._beyond: dict[int, int] = {}
+        """Where each batch that is written behind a gap begins and ends."""
         self._hashed = 0
         self._digester: Digester | None = None
 
@@ -55,10 +60,10 @@ class Draft:
         """Whether nothing was queued since the last reset or commit: then nothing of it is on disk."""
         return not self._touched
 
-    def queue(self, batch: Parts) -> None:
-        """Hand over a batch; it is written by the next :meth:`drain`, :meth:`write` or :meth:`commit`."""
+    def queue(self, batch: Parts, start: int) -> None:
+        """Hand over what belongs at ``start``; the next drain, write or commit writes it."""
         self._touched = True
-        self._queue.append(batch)
+        self._queue.append((start, batch))
 
     def drain(self) -> None:
         """Hash and write what is queued; DestinationError, and nothing is left, when the disk refuses."""
@@ -110,26 +115,30 @@ class Draft:
         if self._fault is not None:
             raise self._fault
         while self._queue:
-            batch = self._queue.popleft()
+            start, batch = self._queue.popleft()
             if hashing:
-                self._take(batch)
-            self._written().write(batch)
+                self._take(batch, start)
+            self._write(batch, start)
 
-    def _written(self) -> Temporary:
+    def _write(self, parts: Parts, start: int) -> Temporary:
         if self._temporary is None:
             self._temporary = Temporary(self.tree)
+        self._beyond[start] = self._temporary.write(parts, start)
+        while self.written in self._beyond:
+            self.written = self._beyond.pop(self.written)
         return self._temporary
 
-    def _take(self, parts: Parts) -> None:
-        """Hash bytes that are about to be written."""
+    def _take(self, parts: Parts, start: int) -> None:
+        """Hash bytes that are about to be written; those beyond a gap are read back when it is closed."""
         with self._hashing:
             self._catch_up()
-            for part in parts:
-                self._update(part)
+            if start == self._hashed:
+                for part in parts:
+                    self._update(part)
 
     def _catch_up(self) -> None:
-        temporary = self._temporary
-        if temporary is None or (end := temporary.size) <= self._hashed:
+        temporary, end = self._temporary, self.written
+        if temporary is None or end <= self._hashed:
             return
         block = memoryview(bytearray(min(BLOCK, end - self._hashed)))
         while self._hashed < end:
@@ -145,7 +154,7 @@ class Draft:
         self._hashed += len(data)
 
     def _check(self, rest: Parts) -> dict[str, str]:
-        self._take(rest)
+        self._take(rest, self.written)
         self._update(b"")  # an empty file has digests, too
         assert self._digester is not None
         digests = self._digester.digests()
@@ -153,8 +162,7 @@ class Draft:
         return digests
 
     def _publish(self, rest: Parts, sha256: str) -> FileRecord:
-        temporary = self._written()
-        temporary.write(rest)
+        temporary = self._write(rest, self.written)
         stat = temporary.finish()
         with self.tree.made_folder(self.project) as folder:
             temporary.settle(self._filename, folder)
@@ -169,5 +177,6 @@ class Draft:
             if self._temporary is not None:
                 self._temporary.discard()
                 self._temporary = None
-            self._hashed = 0
+            self._beyond.clear()
+            self.written = self._hashed = 0
             self._digester = None

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import asyncio
 from contextlib import suppress
 from typing import TYPE_CHECKING, Self
 
 from aiomirror.errors import DestinationError
 from aiomirror.store import siblings
+from aiomirror.store.stretch import QUICK, Stretch, Writer
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine
+    from collections.abc import Callable
     from types import TracebackType
 
     from aiomirror.plan import FileRecord
@@ -18,66 +18,32 @@ if TYPE_CHECKING:
     from aiomirror.store.draft import Draft, Parts
     from aiomirror.store.hops import Hops, T
 
-QUICK = 256 * 1024
-"""Bytes that are hashed and written in next to no time, while the processor's caches still have them."""
-BATCH = 512 * 1024
-"""Bytes per hop to a slow disk.  One batch is written while the next is received, so twice this is held."""
-STRIDE = 8 * 2**20
-"""Bytes per hop of hashing what is written already: of so many, the way there and back is no part.
 
-One core receives and writes a file about as fast as another hashes it.
-"""
+class Partial(Stretch):
+    """The bytes of one file, in memory up to the size of a batch, beyond it in a nameless file.
 
-
-class Partial:
-    """The bytes of one file, in memory up to :data:`QUICK` or :data:`BATCH`, beyond it in a nameless file.
-
-    It has the shape of a sink for a download: ``received`` counts the bytes that were taken, so that a broken
-    transfer can be resumed there.  As an async context manager it discards itself unless it was committed.
+    They come in order, or else as sections that are received at once.  As an async context manager it
+    discards itself unless it was committed.
     """
 
     def __init__(self, hops: Hops, draft: Draft) -> None:
+        super().__init__(Writer(hops, draft), 0)
         self._hops, self._draft = hops, draft
-        self._buffer: list[bytes] = []
-        self._buffered = self._unhashed = 0
-        self._behind: asyncio.Task[None] | None = None
-        self.received = 0
+        self._sections: list[Stretch] = []
 
-    async def write(self, data: bytes) -> None:
-        """Take the next bytes; DestinationError when the disk refuses these or earlier ones."""
-        self._buffer.append(data)
-        self._buffered += len(data)
-        self.received += len(data)
-        if self._hops.prompt:
-            if self._buffered >= QUICK:
-                await self._write()
-        elif self._buffered >= BATCH:
-            await self._caught_up()
-            self._hand_over()
-            self._go_on(self._hops.run(self._draft.drain))
+    def section(self, start: int, count: int) -> Stretch:
+        """Where ``count`` bytes of it go that begin at ``start``, until the next restart.
 
-    async def _write(self) -> None:
-        """Write what is buffered, on the loop, and let a thread hash it when it is enough."""
-        if self._unhashed >= STRIDE:
-            await self._caught_up()
-            self._unhashed = 0
-            self._go_on(self._hops.busy(self._draft.hash))
-        self._unhashed += self._buffered
-        self._hand_over()
-        await self._hops.quick(self._draft.write)
-
-    def _hand_over(self) -> None:
-        self._draft.queue(self._buffer)
-        self._buffer, self._buffered = [], 0
-
-    def _go_on(self, work: Coroutine[None, None, None]) -> None:
-        self._behind = asyncio.create_task(work)
-        self._behind.add_done_callback(_observed)
+        Sections do not overlap, and nothing is written to the whole beside them.
+        """
+        section = Stretch(self._writer, start, count)
+        self._sections.append(section)
+        return section
 
     async def restart(self) -> None:
         """Forget every byte; the next attempt begins at the first."""
         with suppress(DestinationError):
-            await self._caught_up()
+            await self._writer.settled()
         self._forget()
         if not self._draft.pristine:
             await self._hops.run(self._draft.reset)
@@ -97,8 +63,11 @@ class Partial:
         return await self._finish(lambda rest: siblings.commit_with_metadata(self._draft, rest, expected))
 
     async def _finish(self, commit: Callable[[Parts], T]) -> T:
-        await self._caught_up()
-        rest, work = self._buffer, self._buffered + self._unhashed
+        await self._writer.settled()
+        for section in self._sections:  # of one that was cancelled, the end may be here still
+            self._writer.queue(section)
+        work = self._buffered + self._writer.unhashed
+        _, rest = self.release()
         self._forget()
         hop = self._hops.busy if work > QUICK and self._hops.prompt else self._hops.quick
         return await hop(commit, rest)
@@ -107,14 +76,10 @@ class Partial:
         """Remove what is on disk of it; nothing after a commit, and it may be called again."""
         await self.restart()
 
-    async def _caught_up(self) -> None:
-        behind, self._behind = self._behind, None
-        if behind is not None:
-            await behind
-
     def _forget(self) -> None:
-        self._buffer = []
-        self._buffered = self._unhashed = 0
+        self.release()
+        self._sections.clear()
+        self._writer.forget()
         self.received = 0
 
     async def __aenter__(self) -> Self:
@@ -124,9 +89,3 @@ class Partial:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         await self.discard()
-
-
-def _observed(task: asyncio.Task[None]) -> None:
-    # The draft remembers a fault and raises it again; nobody need have awaited this task.
-    if not task.cancelled():
-        task.exception()

@@ -83,7 +83,7 @@ def regular_file(name: str, within: int) -> int | None:
 EAGER = 2**20
 """Bytes of a file from which on the system is asked to begin writing it at once."""
 STRIDE = 2**25
-"""Bytes after which it is asked so while a file is still growing: the disk has its time meanwhile."""
+"""A multiple of so many bytes is where it is asked so while a file grows: the disk has its time meanwhile."""
 _AT_ONCE = 1024
 """Parts that one system call writes: IOV_MAX on Linux and macOS."""
 
@@ -107,23 +107,21 @@ class Temporary:
         self.name = secrets.token_hex(16)
         self._file = os.open(self.name, _CREATE, 0o600, dir_fd=tree.partial)
         self._settled = False
-        self.size = self._begun = 0
-        """``size`` is what was written, in bytes."""
         tree.temporaries.add(self)
 
-    def write(self, parts: Sequence[bytes]) -> None:
-        """Append ``parts``, one after another."""
-        rest = [memoryview(part) for part in reversed(parts)]
+    def write(self, parts: Sequence[bytes], start: int = 0) -> int:
+        """Write ``parts`` at ``start``, one after another; where they end."""
+        end, rest = start, [memoryview(part) for part in reversed(parts)]
         while rest:
-            written = os.writev(self._file, rest[: -_AT_ONCE - 1 : -1])
-            self.size += written
+            written = os.pwritev(self._file, rest[: -_AT_ONCE - 1 : -1], end)
+            end += written
             while rest and written >= len(rest[-1]):
                 written -= len(rest.pop())
             if written:
                 rest[-1] = rest[-1][written:]
-        if self.size - self._begun >= STRIDE:
-            begin_writing(self._file, self._begun, self.size - self._begun)
-            self._begun = self.size
+        if end // STRIDE > start // STRIDE:
+            begin_writing(self._file, start // STRIDE * STRIDE, STRIDE)
+        return end
 
     def read(self, block: memoryview, start: int) -> int:
         """Fill ``block`` with what was written from ``start`` on; how many bytes of it could be had."""
