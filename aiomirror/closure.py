@@ -7,9 +7,10 @@ errors is one of what could be read.
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING
+
+import msgspec
 
 from aiomirror.errors import DestinationError, UnknownProjectError, UpstreamError, first_of
 
@@ -31,8 +32,7 @@ Key = tuple[str, str]
 """Project and file name; with "" for the file name, the page of the project."""
 
 
-@dataclass(frozen=True, slots=True)
-class Closed:
+class Closed(msgspec.Struct, frozen=True):
     """The closure, and what was read for it."""
 
     closure: Closure
@@ -88,21 +88,20 @@ async def close(
     return Closed(closure, feeder.pages, feeder.errors, feeder.unverified)
 
 
-@dataclass(slots=True)
-class _Feeder:
+class _Feeder(msgspec.Struct):
     """What one resolution has asked for, and what has come."""
 
     resolution: Resolution
     index: Index
     metadata: Metadata
     told: Callable[[int, int, int], None]
-    pages: dict[NormalizedName, PageRead] = field(default_factory=dict)
-    errors: dict[Key, AiomirrorError] = field(default_factory=dict)
-    unverified: dict[Key, str] = field(default_factory=dict)
-    _asked: set[Key] = field(default_factory=set)
+    pages: dict[NormalizedName, PageRead] = msgspec.field(default_factory=dict)
+    errors: dict[Key, AiomirrorError] = msgspec.field(default_factory=dict)
+    unverified: dict[Key, str] = msgspec.field(default_factory=dict)
+    _asked: set[Key] = msgspec.field(default_factory=set)
     _texts: int = 0
-    _todo: asyncio.Queue[NormalizedName | MetadataNeed] = field(default_factory=asyncio.Queue)
-    _come: asyncio.Queue[Feed] = field(default_factory=asyncio.Queue)
+    _todo: asyncio.Queue[NormalizedName | MetadataNeed] = msgspec.field(default_factory=asyncio.Queue)
+    _come: asyncio.Queue[Feed] = msgspec.field(default_factory=asyncio.Queue)
 
     async def run(self, jobs: int) -> None:
         """Get all that is needed, ``jobs`` things at a time."""

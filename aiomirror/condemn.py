@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+import msgspec
 from msgspec import structs
 
 from aiomirror.holdings import PAGES, own_page
@@ -26,20 +26,19 @@ PAGES_THAT_SAY_ALL = dict(list(PAGES.items())[:1])
 """The JSON form: a page that is read from HTML has lost sizes and times, and is not written anew."""
 
 
-@dataclass(slots=True)
-class Condemned:
+class Condemned(msgspec.Struct):
     """What is to go of one project, as it is on disk."""
 
     project: NormalizedName
     page: ProjectPage | None = None
     """What its page is to say then; None: it stays as it is, or goes as well."""
-    pages: Mapping[str, FileStat] = field(default_factory=dict)
+    pages: Mapping[str, FileStat] = msgspec.field(default_factory=dict)
     """The pages that go."""
-    files: dict[str, FileStat] = field(default_factory=dict)
+    files: dict[str, FileStat] = msgspec.field(default_factory=dict)
     """Files and siblings."""
-    forgotten: list[FileKey] = field(default_factory=list)
+    forgotten: list[FileKey] = msgspec.field(default_factory=list)
     """What need not be known any more afterwards."""
-    removals: list[Removal] = field(default_factory=list)
+    removals: list[Removal] = msgspec.field(default_factory=list)
     unrecorded: int = 0
     """How many of the files the state has no record of."""
 
@@ -101,8 +100,7 @@ class Condemner:
         return one
 
 
-@dataclass(frozen=True, slots=True)
-class _Folder:
+class _Folder(msgspec.Struct, frozen=True):
     """One project's folder, and what vouches for what is in it."""
 
     store: Store

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
+
+from msgspec import Struct
 
 from aiomirror.errors import AiomirrorError, DestinationError, SizeMismatchError, TooLargeError, UnhashedError
 from aiomirror.plan import HeldFile
@@ -25,8 +26,7 @@ METADATA_CAP = 16 * 2**20
 """Bytes of a ``.metadata`` sibling."""
 
 
-@dataclass(frozen=True, slots=True)
-class Fetched:
+class Fetched(Struct, frozen=True, gc=False):
     """The outcome of a job, with the file when it is on disk and the problem when it is not."""
 
     outcome: Outcome

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+import msgspec
 
 from aiomirror.errors import AiomirrorError, StatusError, TooLargeError, UnknownProjectError
 from aiomirror.http import Validators, masked
@@ -30,8 +31,7 @@ GONE = {404, 410}
 NOT_MODIFIED = 304
 
 
-@dataclass(frozen=True, slots=True)
-class PageRead:
+class PageRead(msgspec.Struct, frozen=True):
     """A project page, and by what it can be told from a later one."""
 
     page: ProjectPage
@@ -44,8 +44,7 @@ class PageRead:
     content_type: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class RootRead:
+class RootRead(msgspec.Struct, frozen=True):
     """The root index: its entity tag, its length in bytes, and the serials of its projects, if it has any.
 
     ``serials`` is None for an index that has not changed, and empty for one that was too long to be read.

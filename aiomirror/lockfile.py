@@ -8,8 +8,9 @@ take the wrong thing; a line says so.  This program reads it all the same.
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+import msgspec
 
 from aiomirror.report import Status
 from aiomirror.requirements.locks import LockFile, LockPackage, distinguish, unlockable, write_pylock
@@ -37,8 +38,7 @@ NOWHERE = "python_version < '0'"
 _WHEEL = ".whl"
 
 
-@dataclass(frozen=True, slots=True)
-class Lock:
+class Lock(msgspec.Struct, frozen=True):
     """The text of a ``pylock.toml``, and what is to be said of it."""
 
     text: str
@@ -77,16 +77,14 @@ def lock_of(report: Report, folder: str, targets: Iterable[Target] = ()) -> Lock
     return Lock(text, tuple(warnings))
 
 
-@dataclass(frozen=True, slots=True)
-class _Release:
+class _Release(msgspec.Struct, frozen=True):
     """One version of a project, as the first file name spells it, with its files."""
 
     version: str
     files: list[LockFile]
 
 
-@dataclass(frozen=True, slots=True)
-class _Machine:
+class _Machine(msgspec.Struct, frozen=True):
     """A target, and what is installed there."""
 
     target: Target

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import msgspec
-from msgspec import Struct, structs
+from msgspec import structs
 
 from aiomirror.errors import ChangedError, DamagedError, FileError
 
@@ -22,8 +21,7 @@ JobKey = tuple[str, str]
 """Project and file name."""
 
 
-@dataclass(frozen=True, slots=True)
-class FetchPolicy:
+class FetchPolicy(msgspec.Struct, frozen=True):
     """What a file must be before it is taken."""
 
     max_file_size: int | None = None
@@ -35,11 +33,11 @@ class FetchPolicy:
     """Whether other bytes under a known name are taken, and pages that have lost most of their files."""
 
 
-# Structs where a run makes one for each file or project of the mirror, be it changed or not: they take a
-# fraction of a dataclass's time to make, and what has no circles is nothing for the collector.
+# Of some of these a run makes one for each file or project of the mirror, be it changed or not; what has no
+# circles is nothing for the collector.
 
 
-class FileStat(Struct, frozen=True, gc=False):
+class FileStat(msgspec.Struct, frozen=True, gc=False):
     """What one ``stat`` says of a file: enough to notice that it is not the one of last time."""
 
     size: int
@@ -51,7 +49,7 @@ NO_STAT = FileStat(-1, 0, 0)
 """What no file has: the record of one that was right once, so that its digest is known until it is again."""
 
 
-class FileRecord(Struct, frozen=True, gc=False):
+class FileRecord(msgspec.Struct, frozen=True, gc=False):
     """A file that was verified: its bytes had this digest when its ``stat`` was this."""
 
     filename: str
@@ -59,7 +57,7 @@ class FileRecord(Struct, frozen=True, gc=False):
     stat: FileStat
 
 
-class Settled(Struct, frozen=True, gc=False):
+class Settled(msgspec.Struct, frozen=True, gc=False):
     """A visit to a project that left nothing to do, and what upstream's page was then.
 
     While the page and the ``demand`` (a digest of what is asked) stay the same, a visit would do nothing.
@@ -78,7 +76,7 @@ class Settled(Struct, frozen=True, gc=False):
     left_out: Mapping[str, int] = msgspec.field(default_factory=dict)
 
 
-class Remembered(Struct, frozen=True):
+class Remembered(msgspec.Struct, frozen=True):
     """What earlier runs established of a project: the files that its page lists, and the pages themselves."""
 
     project: NormalizedName
@@ -86,23 +84,21 @@ class Remembered(Struct, frozen=True):
     settled: Settled | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Visited:
+class Visited(msgspec.Struct, frozen=True, gc=False):
     """What the last visit that was obeyed found of a project, settled or not."""
 
     seen: int
     """When, in seconds since 1970; a run that found nothing changed has seen the same."""
     listed: int
     """How many files upstream's page had."""
-    wanted_by: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    wanted_by: Mapping[str, tuple[str, ...]] = msgspec.field(default_factory=dict)
     """File name → the texts of the requirements that chose it."""
-    left_out: bytes = field(default=b"", compare=False, repr=False)
+    left_out: bytes = b""
     """Why nothing chose which files, as the state keeps it: a hundredth of the page, which many of these wait
     to be written with.  Not read back with the rest, for it is rarely asked; empty where nothing is known."""
 
 
-@dataclass(frozen=True, slots=True)
-class HeldFile:
+class HeldFile(msgspec.Struct, frozen=True, gc=False):
     """A file on disk whose bytes are known now; ``hashes`` are of those bytes, sha256 among them."""
 
     record: FileRecord
@@ -111,22 +107,21 @@ class HeldFile:
     """The ``.metadata`` sibling, when it is there and right."""
 
 
-@dataclass(frozen=True, slots=True)
-class Holdings:
+class Holdings(msgspec.Struct, frozen=True):
     """What the mirror has of one project.
 
     ``listed`` is what our own page says, ``files`` what is on disk; ``fresh`` are the records that earlier
     runs did not leave, so that they can be kept.
     """
 
-    listed: Mapping[str, ProjectFile] = field(default_factory=dict)
-    files: Mapping[str, HeldFile] = field(default_factory=dict)
+    listed: Mapping[str, ProjectFile] = msgspec.field(default_factory=dict)
+    files: Mapping[str, HeldFile] = msgspec.field(default_factory=dict)
     strays: frozenset[str] = frozenset()
     """Files named as upstream's are, that are not what upstream lists, and that the mirror did not make."""
     fresh: tuple[FileRecord, ...] = ()
     published: bool = False
     """Whether there is a page of the project."""
-    unlisted: Mapping[str, FileRecord] = field(default_factory=dict)
+    unlisted: Mapping[str, FileRecord] = msgspec.field(default_factory=dict)
     """Files and siblings that earlier runs made and that neither our page nor upstream's lists any more."""
 
     def damaged(self) -> list[str]:
@@ -138,8 +133,7 @@ class Holdings:
         ]
 
 
-@dataclass(frozen=True, slots=True)
-class FileJob:
+class FileJob(msgspec.Struct, frozen=True, gc=False):
     """One file to fetch, as upstream lists it, or (``held``) only its metadata to make.
 
     ``accepted`` are the ``(algorithm, digest)`` pairs that the requirements admit, one of which the bytes
@@ -157,26 +151,25 @@ class FileJob:
         return self.project, self.file.filename
 
 
-@dataclass(frozen=True, slots=True)
-class ProjectPlan:
+class ProjectPlan(msgspec.Struct, frozen=True):
     """What to do about one project, and what its page will say of the files that stay."""
 
     project: NormalizedName
     status: ProjectStatus
     fetch: tuple[FileJob, ...] = ()
-    keep: Mapping[str, HeldFile] = field(default_factory=dict)
+    keep: Mapping[str, HeldFile] = msgspec.field(default_factory=dict)
     """Wanted or not, these are right and stay on the page."""
     wanted: frozenset[str] = frozenset()
-    facts: Mapping[str, ProjectFile] = field(default_factory=dict)
+    facts: Mapping[str, ProjectFile] = msgspec.field(default_factory=dict)
     """What upstream says of each file that may stand on the page; our own page where upstream is silent."""
     fresh: tuple[FileRecord, ...] = ()
     damaged: tuple[FileRecord, ...] = ()
     """Listed files that are not right now; their digests stay known until they are."""
     published: bool = False
     problems: tuple[FileError, ...] = ()
-    unlisted: Mapping[str, FileRecord] = field(default_factory=dict)
+    unlisted: Mapping[str, FileRecord] = msgspec.field(default_factory=dict)
     """Ours, on disk, and on no page."""
-    replaced: Mapping[str, tuple[HeldFile, ProjectFile] | None] = field(default_factory=dict)
+    replaced: Mapping[str, tuple[HeldFile, ProjectFile] | None] = msgspec.field(default_factory=dict)
     """Files of which upstream now has other bytes, which are fetched: no page may list them meanwhile.
 
     What is held of each until then, and what our page says of it; None where that is damaged.

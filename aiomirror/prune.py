@@ -10,8 +10,10 @@ from __future__ import annotations
 
 import asyncio
 import time
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
+
+import msgspec
+from msgspec.structs import replace
 
 from aiomirror.condemn import Condemner
 from aiomirror.errors import PruneRefusedError, PruneUnsafeError
@@ -143,8 +145,7 @@ async def conclude(pruner: Pruner, asked: Asked, census: Census, policy: PrunePo
     pruner.report.unwanted = len(tombstones)
 
 
-@dataclass(frozen=True, slots=True)
-class Asked:
+class Asked(msgspec.Struct, frozen=True):
     """What a run of sync was about: its requirements as project, text and origin, and the projects that it
     was not about, though they have a folder.
     """

@@ -8,8 +8,9 @@ whatever such a run cannot be sure of has none.
 from __future__ import annotations
 
 import enum
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
+
+import msgspec
 
 from aiomirror.errors import PruneRefusedError
 
@@ -42,16 +43,14 @@ class Withdrawal(enum.StrEnum):
     """As the last, and pruning removes the files after the grace period."""
 
 
-@dataclass(frozen=True, slots=True)
-class Withdrawn:
+class Withdrawn(msgspec.Struct, frozen=True):
     """What becomes of projects that upstream has deleted (404, 410) or quarantined (PEP 792)."""
 
     deleted: Withdrawal = Withdrawal.KEEP
     quarantined: Withdrawal = Withdrawal.REMOVE
 
 
-@dataclass(frozen=True, slots=True)
-class PrunePolicy:
+class PrunePolicy(msgspec.Struct, frozen=True):
     """Whether a run removes what nothing wants, and how much of it at most."""
 
     enabled: bool = False
@@ -77,8 +76,7 @@ class Fate(enum.StrEnum):
     REFUSED = "refused"
 
 
-@dataclass(frozen=True, slots=True)
-class Removal:
+class Removal(msgspec.Struct, frozen=True):
     """One file that pruning chose; ``size`` in bytes, ``since`` in seconds since 1970."""
 
     project: NormalizedName
@@ -89,8 +87,7 @@ class Removal:
     fate: Fate = Fate.PLANNED
 
 
-@dataclass(frozen=True, slots=True)
-class Tombstone:
+class Tombstone(msgspec.Struct, frozen=True):
     """Nothing has wanted the file, or the whole project, ``since`` then (seconds since 1970)."""
 
     project: NormalizedName
@@ -111,8 +108,7 @@ DELETED = "upstream has deleted the project"
 QUARANTINED = "upstream has quarantined the project"
 
 
-@dataclass(slots=True)
-class Census:
+class Census(msgspec.Struct):
     """What one run found of all projects that it asked about.
 
     ``unwanted`` are held files that nothing wants, and why; ``doubtful`` the projects of which this run
@@ -121,10 +117,10 @@ class Census:
     ``complete``: there was an answer, good or bad, about every project.
     """
 
-    unwanted: dict[FileKey, str] = field(default_factory=dict)
-    doubtful: set[NormalizedName] = field(default_factory=set)
-    withdrawn: set[NormalizedName] = field(default_factory=set)
-    hidden: set[NormalizedName] = field(default_factory=set)
+    unwanted: dict[FileKey, str] = msgspec.field(default_factory=dict)
+    doubtful: set[NormalizedName] = msgspec.field(default_factory=set)
+    withdrawn: set[NormalizedName] = msgspec.field(default_factory=set)
+    hidden: set[NormalizedName] = msgspec.field(default_factory=set)
     complete: bool = True
 
     def count(

@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections import defaultdict
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
+
+import msgspec
 
 from aiomirror.holdings import PAGES
 from aiomirror.plan import Remembered
@@ -32,8 +33,7 @@ _RENDER = {JSON_TYPE: render_json, HTML_TYPE: render_html}
 _RENDER_ROOT = {JSON_TYPE: render_root_json, HTML_TYPE: render_root_html}
 
 
-@dataclass(slots=True)
-class Publication:
+class Publication(msgspec.Struct):
     """A project whose page is to say what ``held`` is: the files on disk, each verified.
 
     ``facts`` has what an index says of each of them; ``fresh`` are records that the state does not have yet,
@@ -44,14 +44,14 @@ class Publication:
     status: ProjectStatus
     facts: Mapping[str, ProjectFile]
     held: dict[str, HeldFile]
-    fresh: list[FileRecord] = field(default_factory=list)
-    damaged: list[FileRecord] = field(default_factory=list)
+    fresh: list[FileRecord] = msgspec.field(default_factory=list)
+    damaged: list[FileRecord] = msgspec.field(default_factory=list)
     """Files that are not listed, since they are not what they once were; their digests stay known."""
     published: bool = False
     """Whether the project has a page already."""
     settled: Settled | None = None
     """What the next run may go by, unless something is left to do."""
-    unlisted: Mapping[str, FileRecord] = field(default_factory=dict)
+    unlisted: Mapping[str, FileRecord] = msgspec.field(default_factory=dict)
     """Ours, on disk, and on no page; their records are kept, for nobody else knows that they are ours."""
     visited: Visited | None = None
     """What upstream's page was, where one was read."""

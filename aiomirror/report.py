@@ -5,10 +5,9 @@ from __future__ import annotations
 import enum
 import json
 from collections import Counter, defaultdict
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from msgspec import Struct
+import msgspec
 
 from aiomirror import __version__
 from aiomirror.errors import (
@@ -42,7 +41,7 @@ class Status(enum.StrEnum):
     FAILED = "failed"
 
 
-class Outcome(Struct, frozen=True, gc=False):
+class Outcome(msgspec.Struct, frozen=True, gc=False):
     """One wanted file.
 
     ``size`` is its length in bytes (None: not known), ``received`` what came over the network for it.
@@ -57,8 +56,7 @@ class Outcome(Struct, frozen=True, gc=False):
     why: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Problem:
+class Problem(msgspec.Struct, frozen=True):
     """One line on standard error: what failed, of which project and file, and the exit code it asks for."""
 
     message: str
@@ -78,35 +76,33 @@ class Problem:
         return cls(message, error.exit_code, project, filename, passing)
 
 
-@dataclass(slots=True)
-class ProjectReport:
+class ProjectReport(msgspec.Struct):
     """Counts of one project; ``left_out`` is reason → number of files."""
 
-    files: defaultdict[Status, int] = field(default_factory=lambda: defaultdict(int))
+    files: defaultdict[Status, int] = msgspec.field(default_factory=lambda: defaultdict(int))
     size: int = 0
     to_fetch: int = 0
     received: int = 0
-    left_out: dict[str, int] = field(default_factory=dict)
+    left_out: dict[str, int] = msgspec.field(default_factory=dict)
 
 
-@dataclass(slots=True)
-class Report:
+class Report(msgspec.Struct):
     """Everything a run has to say; true when all that was asked for is mirrored."""
 
     index: str = ""
     """The upstream, without credentials."""
     destination: str = ""
     dry_run: bool = False
-    projects: dict[NormalizedName, ProjectReport] = field(default_factory=dict)
-    outcomes: list[Outcome] = field(default_factory=list)
-    problems: list[Problem] = field(default_factory=list)
-    warnings: list[str] = field(default_factory=list)
-    not_mirrored: list[tuple[str, str, str]] = field(default_factory=list)
+    projects: dict[NormalizedName, ProjectReport] = msgspec.field(default_factory=dict)
+    outcomes: list[Outcome] = msgspec.field(default_factory=list)
+    problems: list[Problem] = msgspec.field(default_factory=list)
+    warnings: list[str] = msgspec.field(default_factory=list)
+    not_mirrored: list[tuple[str, str, str]] = msgspec.field(default_factory=list)
     """Requirements that are no project of an index: text, origin, why."""
-    not_started: list[NormalizedName] = field(default_factory=list)
-    removals: list[Removal] = field(default_factory=list)
+    not_started: list[NormalizedName] = msgspec.field(default_factory=list)
+    removals: list[Removal] = msgspec.field(default_factory=list)
     """The files that pruning chose, and what became of them."""
-    installed: Mapping[str, frozenset[tuple[NormalizedName, str]]] = field(default_factory=dict)
+    installed: Mapping[str, frozenset[tuple[NormalizedName, str]]] = msgspec.field(default_factory=dict)
     """By name of the target: projects and versions that are installed there, as far as that was resolved."""
     unwanted: int = 0
     """How many held files, or whole projects, nothing wants; they stay until they are pruned."""

@@ -10,10 +10,12 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from collections import deque
-from dataclasses import dataclass, replace
 from functools import cache
 from itertools import islice
 from typing import TYPE_CHECKING
+
+import msgspec
+from msgspec.structs import replace
 
 from aiomirror.errors import ShrunkPageError
 from aiomirror.holdings import PAGES, holdings
@@ -44,8 +46,7 @@ first look lasts about as long as the root index takes to come, which is asked f
 """
 
 
-@dataclass(frozen=True, slots=True)
-class Demand:
+class Demand(msgspec.Struct, frozen=True):
     """What is asked of one project; ``digest`` tells it from what was asked another time."""
 
     project: NormalizedName
@@ -89,8 +90,7 @@ def _text(policy: Policy) -> str:
     return f"{replace(policy, formats=NO_FORMATS, targets=())} {targets}"
 
 
-@dataclass(frozen=True, slots=True)
-class Visit:
+class Visit(msgspec.Struct, frozen=True):
     """A project that was looked at, and what to do; ``settled`` is what to remember once that is done."""
 
     page: ProjectPage

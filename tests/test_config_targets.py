@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from msgspec import structs
 
 from aiomirror.cli import arguments
 from aiomirror.cli.reading import read
@@ -157,7 +158,9 @@ def test_every_option_reaches_its_place(
     argv: list[str], env: dict[str, str], text: str, expected: dict[str, Any]
 ) -> None:
     usual = config("")
-    wanted = replace(usual, **expected | {"policy": replace(usual.policy, **expected.get("policy", {}))})
+    wanted = structs.replace(
+        usual, **expected | {"policy": structs.replace(usual.policy, **expected.get("policy", {}))}
+    )
     assert config("", *argv) == wanted
     assert config("", env={f"AIOMIRROR_{name}": value for name, value in env.items()}) == wanted
     assert config(text) == wanted
@@ -457,7 +460,7 @@ def test_the_command_line_lifts_the_cutoff_of_the_file() -> None:
 
 def test_the_terms_are_those_that_the_client_has() -> None:
     found = config("", "--keyring", "--proxy", "p.example", "--cert", "c").connection
-    terms = replace(found, tokens={"a.example": "t"}).fields()
+    terms = structs.replace(found, tokens={"a.example": "t"}).fields()
     settings = HttpSettings(**terms)
     assert {name: getattr(settings, name) for name in terms} == terms
     assert HttpSettings(**Connection().fields()) == HttpSettings()

@@ -7,10 +7,10 @@ import json
 import os
 import sqlite3
 from contextlib import closing
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from msgspec.structs import replace
 from packaging.utils import canonicalize_name
 
 from aiomirror.errors import DestinationError

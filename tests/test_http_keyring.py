@@ -9,13 +9,13 @@ import os
 import subprocess
 import sys
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import keyring
 import pytest
 from keyring.backends import fail
+from msgspec.structs import replace
 from yarl import URL
 
 from aiomirror.errors import StatusError

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 PACKAGE = Path(aiomirror.__file__).parent
 LAYERS = (
-    {"wording"},
+    {"discreet", "wording"},
     {"digests", "errors", "signals"},
     {"simple", "requirements", "distributions", "targets"},
     {"resolution", "selection"},

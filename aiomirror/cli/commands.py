@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import gc
 import os
-from dataclasses import replace
 from typing import TYPE_CHECKING
+
+from msgspec.structs import replace
 
 from aiomirror.cli import arguments
 from aiomirror.cli.output import Output

@@ -6,9 +6,10 @@ import contextlib
 import logging
 import os
 import sys
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+import msgspec
 
 from aiomirror.errors import DestinationError
 from aiomirror.progress import JsonLines, Lines, Silent, summary
@@ -50,8 +51,7 @@ class _Log(logging.Handler):
         self._output.note(record.getMessage())
 
 
-@dataclass(frozen=True, slots=True)
-class Output:
+class Output(msgspec.Struct, frozen=True):
     """How much is said, and in which form."""
 
     quiet: int = 0

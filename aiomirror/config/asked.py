@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
+
+import msgspec
+from msgspec.structs import replace
 
 from aiomirror.config.told import REQUIREMENTS
 from aiomirror.config.values import ProjectRules
@@ -16,8 +18,7 @@ if TYPE_CHECKING:
     from aiomirror.config.told import Told
 
 
-@dataclass(frozen=True, slots=True)
-class Inputs:
+class Inputs(msgspec.Struct, frozen=True):
     """What is asked for: the requirements of the strongest source that has any; likewise the others."""
 
     arguments: tuple[str, ...] = ()

@@ -6,10 +6,11 @@ configuration file, then the option lines of requirements files, then the defaul
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
+
+from msgspec.structs import replace
 
 from aiomirror.config.kinds import checked_url
 from aiomirror.config.machines import targets

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import msgspec
 from packaging.utils import canonicalize_name
 
 from aiomirror.config.settings import PREFIX, SETTINGS
+from aiomirror.discreet import Discreet
 from aiomirror.requirements.values import FormatControl, LineError
 
 if TYPE_CHECKING:
@@ -23,11 +23,12 @@ TOKEN = f"{PREFIX}TOKEN"
 """The variable, alone or with a host behind it, that is for the HTTP client: tokens are in no file."""
 
 
-@dataclass(frozen=True, slots=True)
-class Given:
+class Given(Discreet, frozen=True):
     """A value, and where it was said: "--jobs", "AIOMIRROR_JOBS" or "aiomirror.toml:3"."""
 
-    value: Any = field(repr=False)
+    hidden: ClassVar = frozenset({"value"})
+
+    value: Any
     """Not for everybody: an address may have a password in it."""
     origin: str
 

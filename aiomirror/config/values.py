@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, fields, replace
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import msgspec
+from msgspec.structs import asdict, replace
 
+from aiomirror.discreet import Discreet
 from aiomirror.plan import FetchPolicy
 from aiomirror.pruning import PrunePolicy, Withdrawn
 from aiomirror.selection import Policy
@@ -26,8 +27,7 @@ if TYPE_CHECKING:
 NO_PRUNING, AS_USUAL = PrunePolicy(), Withdrawn()
 
 
-@dataclass(frozen=True, slots=True)
-class ProjectRules:
+class ProjectRules(msgspec.Struct, frozen=True):
     """What a ``[project.NAME]`` table says of one project; None: nothing, so the run's setting holds."""
 
     latest: int | None = None
@@ -92,11 +92,12 @@ class Following(msgspec.Struct, frozen=True):
     """Also what the source archives need to be built, all the way down, whatever else is said here."""
 
 
-@dataclass(frozen=True, slots=True)
-class Connection:
+class Connection(Discreet, frozen=True):
     """On what terms hosts are talked to, by the names that the HTTP client has for it."""
 
-    proxy: str | None = field(default=None, repr=False)
+    hidden: ClassVar = frozenset({"proxy", "tokens"})
+
+    proxy: str | None = None
     """What everything goes through; "": nothing does; None: as the environment says."""
     cert: Path | None = None
     """Authorities in PEM form, to be believed in place of the system's."""
@@ -104,24 +105,25 @@ class Connection:
     """A certificate and its key in PEM form."""
     trusted_hosts: tuple[str, ...] = ()
     """``host`` or ``host:port``: certificates are not looked at there."""
-    tokens: Mapping[str, str] = field(default_factory=dict, repr=False)
+    tokens: Mapping[str, str] = msgspec.field(default_factory=dict)
     """Bearer tokens by origin or host."""
     keyring: bool = False
 
     def fields(self) -> dict[str, Any]:
         """Name → value, to be handed on as keyword arguments."""
-        return {one.name: getattr(self, one.name) for one in fields(self)}
+        return asdict(self)
 
 
 JOBS_AT_FIRST = 16
 FOLLOWED, PLAIN = Following(), Connection()
 
 
-@dataclass(frozen=True, slots=True)
-class Config:
+class Config(Discreet, frozen=True):
     """One run's settings."""
 
-    index_url: str = field(repr=False)
+    hidden: ClassVar = frozenset({"index_url"})
+
+    index_url: str
     dest: Path
     policy: Policy = Policy()
     fetch: FetchPolicy = FetchPolicy()
@@ -145,7 +147,7 @@ class Config:
     retries: int = 5
     keep_going: bool = False
     dry_run: bool = False
-    projects: Mapping[NormalizedName, ProjectRules] = field(default_factory=dict)
+    projects: Mapping[NormalizedName, ProjectRules] = msgspec.field(default_factory=dict)
 
     @property
     def follows(self) -> bool:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+import msgspec
 
 from aiomirror.selection import select
 from aiomirror.selection.fitting import for_targets
@@ -20,8 +21,7 @@ if TYPE_CHECKING:
     from aiomirror.targets import Target
 
 
-@dataclass(frozen=True, slots=True)
-class Archive:
+class Archive(msgspec.Struct, frozen=True):
     """A source archive, and the names of the targets that would build it."""
 
     project: NormalizedName

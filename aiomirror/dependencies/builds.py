@@ -10,9 +10,10 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
+import msgspec
+from msgspec.structs import replace
 from packaging.specifiers import SpecifierSet
 
 from aiomirror.closure import close
@@ -103,16 +104,14 @@ class Builds:
         return demand_of(shown, Parsed(), rules_of(self._config), self._targets, more)
 
 
-@dataclass(slots=True)
-class _Environments:
+class _Environments(msgspec.Struct):
     """One set of requirements, and the archives that it builds, by name of the target."""
 
     requires: Sequence[Wanted]
-    archives: dict[str, list[str]] = field(default_factory=dict)
+    archives: dict[str, list[str]] = msgspec.field(default_factory=dict)
 
 
-@dataclass(slots=True)
-class _Building:
+class _Building(msgspec.Struct):
     """What was read so far, and what was done about it."""
 
     config: Config
@@ -121,9 +120,9 @@ class _Building:
     reporter: Reporter
     resolution: Resolution
     tally: Tally
-    pages: dict[NormalizedName, PageRead] = field(default_factory=dict)
-    _requires: dict[Key, Sequence[Wanted]] = field(default_factory=dict)
-    _done: set[tuple[Meaning, str]] = field(default_factory=set)
+    pages: dict[NormalizedName, PageRead] = msgspec.field(default_factory=dict)
+    _requires: dict[Key, Sequence[Wanted]] = msgspec.field(default_factory=dict)
+    _done: set[tuple[Meaning, str]] = msgspec.field(default_factory=set)
 
     async def run(self) -> None:
         """Look for archives in what was added last, until nothing is."""

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
+
+from msgspec.structs import replace
 
 from aiomirror.closure import close
 from aiomirror.dependencies.outcome import Outcome, installed_of_locks

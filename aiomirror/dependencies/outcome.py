@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import msgspec
 from packaging.specifiers import SpecifierSet
 
 from aiomirror.desired import Desired, Trouble
@@ -45,8 +45,7 @@ def installed_of_locks(wanted: Iterable[Wanted], targets: Iterable[Target]) -> d
     }
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(msgspec.Struct, frozen=True):
     """What came of following the dependencies, on its way to what is wanted."""
 
     config: Config

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any
 
+from msgspec.structs import asdict, replace
 from packaging.specifiers import SpecifierSet
 
 from aiomirror.errors import ConflictError, FileError, UpstreamError

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
+
+import msgspec
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -17,17 +18,15 @@ if TYPE_CHECKING:
     from aiomirror.resolution.engine import Resolution
 
 
-@dataclass(frozen=True, slots=True)
-class Followed:
+class Followed(msgspec.Struct, frozen=True):
     """What is wanted so far, and what it was found with; neither pages nor a resolution, if it was known."""
 
     desired: Desired
-    pages: Mapping[NormalizedName, PageRead] = field(default_factory=dict)
+    pages: Mapping[NormalizedName, PageRead] = msgspec.field(default_factory=dict)
     resolution: Resolution | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Upstream:
+class Upstream(msgspec.Struct, frozen=True):
     """All that upstream is asked."""
 
     index: Index

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+import msgspec
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
 
 from aiomirror.explain.values import Condition, FileFacts, Presence, ProjectFacts, Unwanted
@@ -32,21 +32,20 @@ ARROW = " → "
 """Between the steps that lead to a dependency: ``flask>=2 (r.txt:3) → flask 3.0.3 → click>=8``."""
 
 
-@dataclass(frozen=True, slots=True)
-class Known:
+class Known(msgspec.Struct, frozen=True):
     """All that there is to know of one project."""
 
     project: NormalizedName
-    stats: Mapping[str, FileStat] = field(default_factory=dict)
+    stats: Mapping[str, FileStat] = msgspec.field(default_factory=dict)
     """Of the files in its folder."""
     page: ProjectPage | None = None
     """Ours."""
-    records: Mapping[str, FileRecord] = field(default_factory=dict)
+    records: Mapping[str, FileRecord] = msgspec.field(default_factory=dict)
     settled: Settled | None = None
     visited: Visited | None = None
-    left_out: Mapping[str, str] = field(default_factory=dict)
+    left_out: Mapping[str, str] = msgspec.field(default_factory=dict)
     """File name → reason, of the last visit."""
-    stones: Mapping[str, Tombstone] = field(default_factory=dict)
+    stones: Mapping[str, Tombstone] = msgspec.field(default_factory=dict)
     """By file name, or :data:`WHOLE`."""
     troubles: Sequence[Trouble] = ()
     asked: Sequence[tuple[str, str]] = ()
@@ -54,8 +53,7 @@ class Known:
     excluded: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Terms:
+class Terms(msgspec.Struct, frozen=True):
     """What the answers go by beside what is known: the grace period in seconds, and the targets."""
 
     grace: float

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import enum
 import json
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
+
+import msgspec
 
 from aiomirror.report import Report
 
@@ -45,8 +46,7 @@ class Condition(enum.StrEnum):
     """It is there with another length, or was already found damaged."""
 
 
-@dataclass(frozen=True, slots=True)
-class Unwanted:
+class Unwanted(msgspec.Struct, frozen=True):
     """Since when nothing wants a file and why, and from when on it may be pruned, in seconds since 1970."""
 
     since: int
@@ -54,8 +54,7 @@ class Unwanted:
     prunable: int
 
 
-@dataclass(frozen=True, slots=True)
-class FileFacts:
+class FileFacts(msgspec.Struct, frozen=True):
     """One file; ``size`` in bytes, as on disk, else as our page has it."""
 
     filename: str
@@ -77,8 +76,7 @@ class FileFacts:
         return self.presence is not Presence.ABSENT
 
 
-@dataclass(frozen=True, slots=True)
-class ProjectFacts:
+class ProjectFacts(msgspec.Struct, frozen=True):
     """One project; of the files those that were asked about."""
 
     project: NormalizedName
@@ -101,12 +99,11 @@ class ProjectFacts:
     problems: tuple[str, ...] = ()
     """What failed in the last run, without what failed of single files."""
     files: tuple[FileFacts, ...] = ()
-    unnamed: Mapping[str, int] = field(default_factory=dict)
+    unnamed: Mapping[str, int] = msgspec.field(default_factory=dict)
     """Reason → how many more files it left out, of which the state has no names."""
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(msgspec.Struct, frozen=True):
     """What is known of ``name``, as it was given; ``facts`` None: nothing."""
 
     name: str
@@ -122,11 +119,10 @@ class Answer:
         return self.facts is not None
 
 
-@dataclass(slots=True)
 class Explanation(Report):
     """The answers, in the order of the names; a name that nothing is known of is a problem."""
 
-    answers: list[Answer] = field(default_factory=list)
+    answers: list[Answer] = msgspec.field(default_factory=list)
 
     def to_json(self) -> bytes:
         """A list of objects, one for each name."""

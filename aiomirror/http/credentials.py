@@ -9,10 +9,10 @@ from __future__ import annotations
 import netrc
 import os
 import re
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
+from aiomirror.discreet import Discreet
 from aiomirror.errors import ConfigError, UpstreamError
 from aiomirror.http.origins import basic, hostname, origin, parse, userinfo
 
@@ -28,11 +28,12 @@ _TOKEN = re.compile(r"[!-~]+")
 _NAME = re.compile(r"[a-z0-9.-]+")
 
 
-@dataclass(frozen=True, slots=True)
-class Credential:
+class Credential(Discreet, frozen=True):
     """An Authorization header, and where it comes from, for people to read."""
 
-    header: str = field(repr=False)
+    hidden: ClassVar[frozenset[str]] = frozenset({"header"})
+
+    header: str
     source: str
     user: str | None = None
     """Who it is for, when the password is yet to be found."""

@@ -10,8 +10,9 @@ here.
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
+
+import msgspec
 
 from aiomirror.errors import AiomirrorError, TransferError, first_of
 from aiomirror.http.transfer import OK, PARTIAL, UNSATISFIABLE, Transfer, strong
@@ -62,14 +63,13 @@ class _Span(NamedTuple):
         return self.start + self.sink.received
 
 
-@dataclass
-class _Attempt:
+class _Attempt(msgspec.Struct):
     """What the workers of one attempt share: who calls the others, what is to do, and what broke off."""
 
     group: asyncio.TaskGroup
     missing: Iterator[_Span]
-    waiting: int = field(default_factory=lambda: ABREAST - 1)
-    broken: list[AiomirrorError] = field(default_factory=list)
+    waiting: int
+    broken: list[AiomirrorError] = msgspec.field(default_factory=list)
 
 
 class SplitTransfer(Transfer):
@@ -101,7 +101,7 @@ class SplitTransfer(Transfer):
         missing = iter([span for span in self._spans if span.reached < span.end])
         try:
             async with asyncio.TaskGroup() as group:
-                attempt = _Attempt(group, missing)
+                attempt = _Attempt(group, missing, ABREAST - 1)
                 group.create_task(self._work(attempt))
         except ExceptionGroup as failures:
             if failures.subgroup(_MisfitError) is None:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Protocol, Self
+from typing import TYPE_CHECKING, ClassVar, Protocol, Self
+
+import msgspec
+
+from aiomirror.discreet import Discreet
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -14,9 +17,10 @@ if TYPE_CHECKING:
 MIB = 2**20
 
 
-@dataclass(frozen=True, slots=True)
-class HttpSettings:
+class HttpSettings(Discreet, frozen=True):
     """Every limit that a person may want to move, and on what terms hosts are talked to."""
+
+    hidden: ClassVar[frozenset[str]] = frozenset({"index_url", "proxy", "tokens"})
 
     connections: int = 32
     """Simultaneous connections in all."""
@@ -36,9 +40,9 @@ class HttpSettings:
     """Seconds spent waiting between the attempts of one operation, in all."""
     page_cap: int = 64 * MIB
     """Bytes of a page, once it is decompressed."""
-    index_url: str = field(default="", repr=False)
+    index_url: str = ""
     """The index: its ``user:password@``, the keyring and ``client_cert`` are for its origin alone."""
-    proxy: str | None = field(default=None, repr=False)
+    proxy: str | None = None
     """What everything goes through, http or https; "": nothing does; None: as the environment says."""
     cert: Path | None = None
     """A file of authorities in PEM form, to be believed in place of the system's."""
@@ -46,7 +50,7 @@ class HttpSettings:
     """A file with a certificate and its key in PEM form."""
     trusted_hosts: tuple[str, ...] = ()
     """``host`` or ``host:port``: certificates are not looked at there."""
-    tokens: Mapping[str, str] = field(default_factory=dict, repr=False)
+    tokens: Mapping[str, str] = msgspec.field(default_factory=dict)
     """Bearer tokens by origin (``https://index.example``) or host."""
     keyring: bool = False
     """Whether the keyring is asked when the index wants credentials and none are known."""
@@ -67,16 +71,14 @@ class HttpSettings:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class Validators:
+class Validators(msgspec.Struct, frozen=True, gc=False):
     """What an earlier answer said to recognise itself by; header values as they came."""
 
     etag: str | None = None
     last_modified: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(msgspec.Struct, frozen=True, gc=False):
     """A page as it came; with ``status`` 304 there is no body, and what is held still holds."""
 
     url: str

@@ -13,8 +13,9 @@ lists, and kept nowhere: most archives have one, and it comes early.
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+import msgspec
 
 from aiomirror.distributions import PKG_INFO, PYPROJECT, TAIL, Absent, Unreadable, read_zipped
 from aiomirror.errors import AiomirrorError, FileError, UnreachableError, UpstreamError
@@ -47,8 +48,7 @@ HELD_CAP = 16 << 20
 """Bytes of a file of the mirror's own that is read and hashed for its metadata; a longer one is not."""
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
+class Found(msgspec.Struct, frozen=True):
     """A METADATA, PKG-INFO or ``pyproject.toml``, or why there is none to be had.
 
     Without a text and without a reason: the file is fine, and does not have it.

@@ -34,9 +34,9 @@ from __future__ import annotations
 import re
 import shlex
 from collections.abc import Callable
-from dataclasses import replace
 
 import msgspec
+from msgspec.structs import replace
 
 from aiomirror.digests import DIGEST_LENGTHS
 from aiomirror.requirements.values import FileOptions, FormatControl, FormatKind, LineError, brief, excerpt

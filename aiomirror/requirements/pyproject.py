@@ -5,10 +5,10 @@ Nothing is built: what a file leaves to its build backend is an error here.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, NamedTuple
 
+import msgspec
 from packaging.utils import NormalizedName, canonicalize_name
 
 from aiomirror.errors import RequirementError, RequirementErrors
@@ -74,21 +74,20 @@ def not_offered(
     return problems
 
 
-@dataclass(slots=True)
-class _Reading:
+class _Reading(msgspec.Struct):
     """The document, and what has been found in it so far."""
 
     source: str
     project: Table
     group_table: Table
     name: NormalizedName | None = None
-    extras: Mapping[NormalizedName, str] = field(init=False)
+    extras: Mapping[NormalizedName, str] = msgspec.field(default_factory=dict)
     """The key of each."""
-    groups: Mapping[NormalizedName, str] = field(init=False)
-    wanted: list[Wanted] = field(default_factory=list)
-    not_mirrored: list[NotMirrored] = field(default_factory=list)
-    problems: list[RequirementError] = field(default_factory=list)
-    done: set[tuple[str, NormalizedName]] = field(default_factory=set)
+    groups: Mapping[NormalizedName, str] = msgspec.field(default_factory=dict)
+    wanted: list[Wanted] = msgspec.field(default_factory=list)
+    not_mirrored: list[NotMirrored] = msgspec.field(default_factory=list)
+    problems: list[RequirementError] = msgspec.field(default_factory=list)
+    done: set[tuple[str, NormalizedName]] = msgspec.field(default_factory=set)
 
     def __post_init__(self) -> None:
         self.extras = _names(self.project.table("optional-dependencies"))

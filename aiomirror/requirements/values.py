@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
+import msgspec
 from packaging.utils import NormalizedName, canonicalize_name
+
+from aiomirror.discreet import Discreet
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -35,8 +37,7 @@ class LineError(ValueError):
     """Why a text cannot be read, without where it stands; ``gather`` and ``parse_spec`` add that."""
 
 
-@dataclass(frozen=True, slots=True)
-class Wanted:
+class Wanted(msgspec.Struct, frozen=True):
     """Files of one project that are asked for, or, in ``Parsed.constraints``, its versions that are allowed.
 
     ``===`` with a version that PEP 440 does not know is a specifier like the others: ``SpecifierSet`` carries
@@ -55,11 +56,14 @@ class Wanted:
     """``req.txt:12``, or "command line"."""
     text: str = ""
     """As written, but for white space, variables and options."""
-    files: Mapping[str, Hashes] = field(default_factory=dict, hash=False)
+    files: Mapping[str, Hashes] = msgspec.field(default_factory=dict)
     """Of a lock file: by name the only files that are asked for, each with hashes of its own; empty: any."""
 
     targets: tuple[str, ...] = ()
     """Names of the targets that it is wanted for; none: all of them."""
+
+    def __hash__(self) -> int:
+        return hash((self.project, self.text, self.origin))
 
     def accepted(self, filename: str) -> Hashes | None:
         """The hashes one of which the file must have, empty for any; None if it is not asked for."""
@@ -80,8 +84,7 @@ class Wanted:
         return None
 
 
-@dataclass(frozen=True, slots=True)
-class NotMirrored:
+class NotMirrored(msgspec.Struct, frozen=True):
     """Something that pip would install from elsewhere than an index; never an error."""
 
     text: str
@@ -93,8 +96,7 @@ class NotMirrored:
         return f"{self.origin}: {self.text!r} is not mirrored: {self.why}"
 
 
-@dataclass(frozen=True, slots=True)
-class FormatControl:
+class FormatControl(msgspec.Struct, frozen=True):
     """Which projects come as source archives or as wheels only; names are normalised or ``:all:``."""
 
     no_binary: frozenset[str] = frozenset()
@@ -133,17 +135,18 @@ class FormatControl:
         return FormatControl(ours, theirs) if kind == "no_binary" else FormatControl(theirs, ours)
 
 
-@dataclass(frozen=True, slots=True)
-class FileOptions:
+class FileOptions(Discreet, frozen=True):
     """What the option lines of all files said, in the order of reading.
 
     URLs are kept out of the ``repr``: they may carry credentials.
     """
 
-    index_url: str | None = field(default=None, repr=False)
+    hidden: ClassVar = frozenset({"index_url", "extra_index_urls", "find_links"})
+
+    index_url: str | None = None
     """The last one given."""
-    extra_index_urls: tuple[str, ...] = field(default=(), repr=False)
-    find_links: tuple[str, ...] = field(default=(), repr=False)
+    extra_index_urls: tuple[str, ...] = ()
+    find_links: tuple[str, ...] = ()
     no_index: bool = False
     pre: bool = False
     require_hashes: bool = False
@@ -158,14 +161,13 @@ class FileOptions:
         return control
 
 
-@dataclass(frozen=True, slots=True)
-class Parsed:
+class Parsed(msgspec.Struct, frozen=True):
     """All that one command line asks for, its files included; tuples are in the order of reading."""
 
     wanted: tuple[Wanted, ...] = ()
     constraints: tuple[Wanted, ...] = ()
     not_mirrored: tuple[NotMirrored, ...] = ()
-    options: FileOptions = field(default_factory=FileOptions)
+    options: FileOptions = msgspec.field(default_factory=FileOptions)
     warnings: tuple[str, ...] = ()
     """A line each, with file and line number where there is one."""
     overrides: tuple[Wanted, ...] = ()

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from copy import copy
-from dataclasses import replace
 from typing import TYPE_CHECKING
+
+from msgspec.structs import replace
 
 from aiomirror.resolution.dependencies import of_wanted
 from aiomirror.resolution.library import Library

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
+
+import msgspec
+from msgspec.structs import replace
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -19,17 +21,16 @@ if TYPE_CHECKING:
     Source = NormalizedName | None
 
 
-@dataclass(slots=True)
-class Node:
+class Node(msgspec.Struct):
     """A project; ``demands`` by the project whose they are, None for the roots."""
 
     owner: object
     """Stands for the graph that may change it, without keeping that alive."""
-    demands: dict[Source, tuple[Dependency, ...]] = field(default_factory=dict)
+    demands: dict[Source, tuple[Dependency, ...]] = msgspec.field(default_factory=dict)
     offer: Offer | None = None
     chosen_at: int = 0
     """A count that tells which of two choices is the later one."""
-    children: Demands = field(default_factory=dict)
+    children: Demands = msgspec.field(default_factory=dict)
     turns: int = 0
 
     @property

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+import msgspec
 
 from aiomirror.requirements.values import LineError
 from aiomirror.resolution.dependencies import Dependency, read_dependency
@@ -24,8 +25,7 @@ Key = tuple["NormalizedName", str]
 """Project and file name; with "" for the file name, the page of the project."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Facts:
+class Facts(msgspec.Struct, frozen=True, eq=False):
     """A metadata text, its requirements read.  There is one object for all files that say the same."""
 
     requires: tuple[Dependency, ...]

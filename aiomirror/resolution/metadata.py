@@ -6,9 +6,9 @@ As lenient as installers are: fields other than name, version and the requiremen
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import msgspec
 from packaging.utils import NormalizedName, canonicalize_name
 
 from aiomirror.requirements.values import LineError, brief
@@ -36,8 +36,7 @@ _LINE_BREAK = re.compile(r"\r\n|\r|\n")
 _BLANK_LINE = re.compile(rb"\r?\n\r?\n")
 
 
-@dataclass(frozen=True, slots=True)
-class CoreMetadata:
+class CoreMetadata(msgspec.Struct, frozen=True):
     """What one text says; equal texts of different wheels make equal values."""
 
     requires: tuple[str, ...]

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
+
+import msgspec
 
 from aiomirror.simple.filenames import FileKind, parse_filename, parse_version, version_key
 
@@ -21,8 +22,7 @@ Build = tuple[int, str]
 _BUILD = re.compile(r"([0-9]{1,18})(.*)", re.DOTALL)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Dist:
+class Dist(msgspec.Struct, frozen=True, eq=False, gc=False):
     """One file of a version."""
 
     file: ProjectFile
@@ -32,8 +32,7 @@ class Dist:
     """A wheel's build number (PEP 427); of two wheels that fit alike the higher one is taken."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Release:
+class Release(msgspec.Struct, frozen=True, eq=False, gc=False):
     """One version of a project; compared by identity, for there is one object per version and run."""
 
     project: NormalizedName
@@ -41,8 +40,8 @@ class Release:
     """The version as the first file name has it."""
     version: Version | None
     """None: not a version that PEP 440 knows."""
-    wheels: list[Dist] = field(default_factory=list)
-    sources: list[Dist] = field(default_factory=list)
+    wheels: list[Dist] = msgspec.field(default_factory=list)
+    sources: list[Dist] = msgspec.field(default_factory=list)
 
     @property
     def prerelease(self) -> bool:
@@ -53,8 +52,7 @@ class Release:
         return f"{self.project} {self.text}"
 
 
-@dataclass(frozen=True, slots=True)
-class Releases:
+class Releases(msgspec.Struct, frozen=True):
     """All of them, and what to say when there is none."""
 
     newest_first: tuple[Release, ...] = ()

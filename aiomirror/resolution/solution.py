@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
+
+import msgspec
 
 from aiomirror.resolution.view import Trace
 
@@ -21,21 +22,20 @@ Cause = tuple["Dependency", "Release | None"]
 """A requirement, and the version whose it is; None: a root."""
 
 
-@dataclass(slots=True)
-class Solution:
+class Solution(msgspec.Struct):
     """One version for each project that is reached from the roots, or the causes of there being none."""
 
-    picks: dict[NormalizedName, Offer] = field(default_factory=dict)
-    extras: dict[NormalizedName, set[str]] = field(default_factory=dict)
+    picks: dict[NormalizedName, Offer] = msgspec.field(default_factory=dict)
+    extras: dict[NormalizedName, set[str]] = msgspec.field(default_factory=dict)
     """Of the projects of which some are asked for."""
-    origins: dict[NormalizedName, Cause] = field(default_factory=dict)
+    origins: dict[NormalizedName, Cause] = msgspec.field(default_factory=dict)
     """The requirement by which a project is reached on a shortest way."""
     causes: tuple[Cause, ...] = ()
     gave_up: int | None = None
     """After how many steps the resolver gave up; None: it did not."""
-    impossible: dict[Release, Dependency] = field(default_factory=dict)
+    impossible: dict[Release, Dependency] = msgspec.field(default_factory=dict)
     """Versions that were found to be in no solution, with a dependency of each that nothing satisfies."""
-    trace: Trace = field(default_factory=Trace)
+    trace: Trace = msgspec.field(default_factory=Trace)
     """On what it rests."""
 
     @property

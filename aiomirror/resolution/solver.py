@@ -6,9 +6,9 @@ next one starts over, over data that has grown.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Never
 
+import msgspec
 from packaging.utils import NormalizedName
 from resolvelib import AbstractProvider, BaseReporter, ResolutionImpossible, ResolutionTooDeep, Resolver
 
@@ -37,16 +37,14 @@ class MissingDataError(Exception):
     """The attempt cannot go on; what it lacks has become a need."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Demand:
+class Demand(msgspec.Struct, frozen=True, eq=False):
     """A requirement, and the depth of what it leads to; 0 throughout where depth is not bounded."""
 
     dependency: Dependency
     depth: int = 0
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Pin:
+class Pin(msgspec.Struct, frozen=True, eq=False):
     """A version, with the extras that all demands on it ask for, as deep as the shallowest of them.
 
     A demand for one more extra makes the resolver replace the pin by one that has it.

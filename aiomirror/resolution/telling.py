@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
+
+from msgspec.structs import replace
 
 from aiomirror.resolution.matching import admitted, matches
 from aiomirror.resolution.values import Conflict

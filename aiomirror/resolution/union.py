@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
+
+import msgspec
 
 from aiomirror.resolution.telling import conflict, dead_end, together
 from aiomirror.resolution.values import Choice, Closure, Conflict
@@ -21,14 +22,13 @@ if TYPE_CHECKING:
     from aiomirror.resolution.view import Offer, View
 
 
-@dataclass(slots=True)
-class _Draft:
+class _Draft(msgspec.Struct):
     """A choice while targets are added to it."""
 
     chain: str
-    targets: dict[str, None] = field(default_factory=dict)
-    extras: set[str] = field(default_factory=set)
-    files: dict[str, None] = field(default_factory=dict)
+    targets: dict[str, None] = msgspec.field(default_factory=dict)
+    extras: set[str] = msgspec.field(default_factory=set)
+    files: dict[str, None] = msgspec.field(default_factory=dict)
 
 
 class _Union:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
+
+import msgspec
 
 from aiomirror.requirements.values import FormatControl
 
@@ -16,15 +17,14 @@ if TYPE_CHECKING:
     from aiomirror.simple.values import ProjectFile
 
 
-@dataclass(frozen=True, slots=True)
-class Cutoff:
+class Cutoff(msgspec.Struct, frozen=True):
     """Files uploaded then or later are as good as not there; so, where it applies, are files of unknown age.
 
     Moments carry a time zone.
     """
 
     everywhere: datetime | None = None
-    projects: Mapping[NormalizedName, datetime | None] = field(default_factory=dict)
+    projects: Mapping[NormalizedName, datetime | None] = msgspec.field(default_factory=dict)
     """For single projects instead; None: no cut-off for that one."""
 
     def of(self, project: NormalizedName) -> datetime | None:
@@ -32,8 +32,7 @@ class Cutoff:
         return self.projects.get(project, self.everywhere)
 
 
-@dataclass(frozen=True, slots=True)
-class Admission:
+class Admission(msgspec.Struct, frozen=True):
     """Which files of a project count; without a word about what they are for."""
 
     prereleases: bool = False
@@ -44,19 +43,18 @@ class Admission:
 EVERYWHERE = Admission()
 
 
-@dataclass(frozen=True, slots=True)
-class Rules:
+class Rules(msgspec.Struct, frozen=True):
     """What holds for a whole resolution."""
 
     admission: Admission = EVERYWHERE
-    projects: Mapping[NormalizedName, Admission] = field(default_factory=dict)
+    projects: Mapping[NormalizedName, Admission] = msgspec.field(default_factory=dict)
     """For single projects instead."""
     formats: FormatControl = FormatControl()
     max_depth: int | None = None
     """Roots are at depth 0; what is deeper is not followed.  None: no bound."""
     all_matching: bool = False
     """Every version that a requirement admits, with the dependencies of each, instead of one per target."""
-    exclude_newer: Cutoff = field(default_factory=Cutoff)
+    exclude_newer: Cutoff = msgspec.field(default_factory=Cutoff)
     max_rounds: int = 50_000
     """Steps of the resolver per target at the most; hostile indexes could keep it busy for ever."""
 
@@ -65,16 +63,14 @@ class Rules:
         return self.projects.get(project, self.admission)
 
 
-@dataclass(frozen=True, slots=True)
-class MetadataNeed:
+class MetadataNeed(msgspec.Struct, frozen=True):
     """The METADATA of a wheel, or the PKG-INFO of a source archive."""
 
     project: NormalizedName
     file: ProjectFile
 
 
-@dataclass(frozen=True, slots=True)
-class Needs:
+class Needs(msgspec.Struct, frozen=True):
     """All that is still missing, in a fixed order; false: nothing is."""
 
     pages: tuple[NormalizedName, ...] = ()
@@ -84,8 +80,7 @@ class Needs:
         return bool(self.pages or self.metadata)
 
 
-@dataclass(frozen=True, slots=True)
-class Choice:
+class Choice(msgspec.Struct, frozen=True, gc=False):
     """One version of a project that is in the closure."""
 
     project: NormalizedName
@@ -101,8 +96,7 @@ class Choice:
     """A shortest way from a root, on the first target: ``flask>=2 (r.txt:3) → flask 3.0.3 → click>=8``."""
 
 
-@dataclass(frozen=True, slots=True)
-class Conflict:
+class Conflict(msgspec.Struct, frozen=True):
     """Requirements that nothing satisfies together, told in one sentence."""
 
     targets: tuple[str, ...]
@@ -116,8 +110,7 @@ class Conflict:
         return f"{', '.join(self.targets)}: {self.why}"
 
 
-@dataclass(frozen=True, slots=True)
-class Refusal:
+class Refusal(msgspec.Struct, frozen=True):
     """A file whose metadata cannot be had or trusted; the next file or version was looked at instead."""
 
     project: NormalizedName
@@ -128,8 +121,7 @@ class Refusal:
         return f"{self.project}: {self.filename}: {self.why}"
 
 
-@dataclass(frozen=True, slots=True)
-class Closure:
+class Closure(msgspec.Struct, frozen=True):
     """The union over all targets."""
 
     chosen: Mapping[NormalizedName, tuple[Choice, ...]]

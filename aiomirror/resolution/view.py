@@ -7,9 +7,10 @@ Every answer that depends on the target comes from here.  The answers given to o
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
+import msgspec
+from msgspec.structs import replace
 from packaging.markers import UndefinedComparison, UndefinedEnvironmentName
 
 from aiomirror.resolution.library import UNKNOWN, StoppedError
@@ -31,8 +32,7 @@ NOT_TOLD = "the dependencies of this source archive are told only by building it
 Digests = frozenset[tuple[str, str]]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Offer:
+class Offer(msgspec.Struct, frozen=True, eq=False):
     """A version that the target could install, by the file that it would take."""
 
     release: Release
@@ -47,8 +47,7 @@ class Offer:
     """Whether yanked files counted."""
 
 
-@dataclass(frozen=True, slots=True)
-class Demanded:
+class Demanded(msgspec.Struct, frozen=True):
     """Roots, constraints and overrides, before any target's markers are asked."""
 
     roots: tuple[Dependency, ...]
@@ -60,13 +59,12 @@ class Demanded:
         return replace(self, roots=tuple(one for one in self.roots if one.project not in projects))
 
 
-@dataclass(slots=True)
-class Trace:
+class Trace(msgspec.Struct):
     """The answers that one resolution rests on."""
 
-    offers: dict[tuple[Release, bool], Facts | bool] = field(default_factory=dict)
+    offers: dict[tuple[Release, bool], Facts | bool] = msgspec.field(default_factory=dict)
     """False: nothing is offered; true: something is, but nobody looked at its metadata."""
-    dependencies: dict[tuple[Facts, str], tuple[Dependency, ...]] = field(default_factory=dict)
+    dependencies: dict[tuple[Facts, str], tuple[Dependency, ...]] = msgspec.field(default_factory=dict)
 
 
 class View:

@@ -8,9 +8,11 @@ left.  Markers are not evaluated: the mirror serves other machines than the one 
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import dataclass, field, replace
 from heapq import nlargest
 from typing import TYPE_CHECKING
+
+import msgspec
+from msgspec.structs import replace
 
 from aiomirror.errors import NoMatchingFileError
 from aiomirror.selection.admission import Admission
@@ -34,12 +36,11 @@ MAX_NAMED = 5
 """Files of a lock that an error names; a project may have a hundred wheels."""
 
 
-@dataclass(slots=True)
-class _Release:
+class _Release(msgspec.Struct):
     """The files of one version; ``text`` is the version as the first file name has it."""
 
     text: str
-    files: list[ProjectFile] = field(default_factory=list)
+    files: list[ProjectFile] = msgspec.field(default_factory=list)
 
 
 def demands(

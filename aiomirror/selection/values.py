@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import enum
 from collections import Counter
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+import msgspec
 
 from aiomirror.requirements.values import FormatControl
 
@@ -73,8 +74,7 @@ _SENTENCES = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Policy:
+class Policy(msgspec.Struct, frozen=True):
     """What holds for all requirements of a run."""
 
     prereleases: bool = False
@@ -94,8 +94,7 @@ class Policy:
     """Source archives also where a wheel fits every target."""
 
 
-@dataclass(frozen=True, slots=True)
-class Chosen:
+class Chosen(msgspec.Struct, frozen=True, gc=False):
     """A file that is wanted, and by which requirements.
 
     ``accepted``: the ``(algorithm, digest)`` pairs one of which its bytes must have; empty: any.
@@ -107,8 +106,7 @@ class Chosen:
     accepted: Hashes = frozenset()
 
 
-@dataclass(frozen=True, slots=True)
-class Selection:
+class Selection(msgspec.Struct, frozen=True):
     """What was chosen, why the rest was not, and which requirements found nothing."""
 
     chosen: tuple[Chosen, ...]

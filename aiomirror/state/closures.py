@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import zlib
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
+
+import msgspec
 
 if TYPE_CHECKING:
     import sqlite3
@@ -20,8 +21,7 @@ KEPT = 16
 """How many closures are kept: one or two for each job that fills the same mirror."""
 
 
-@dataclass(frozen=True, slots=True)
-class PageMark:
+class PageMark(msgspec.Struct, frozen=True, gc=False):
     """By what a page can be told from a later one."""
 
     digest: str
@@ -31,8 +31,7 @@ class PageMark:
     serial: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class ClosureRecord:
+class ClosureRecord(msgspec.Struct, frozen=True):
     """A closure as it was found: ``content`` is its own, in what JSON has."""
 
     pages: Mapping[NormalizedName, PageMark]

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
+
+import msgspec
 
 from aiomirror.plan import Visited
 from aiomirror.pruning import WHOLE, Tombstone
@@ -28,8 +29,7 @@ PROBLEMS = 1000
 _PAGES = ("index.html", "index.v1_json")
 
 
-@dataclass(frozen=True, slots=True)
-class Trouble:
+class Trouble(msgspec.Struct, frozen=True):
     """What failed in the last run of its kind, in one line; ``project`` and ``filename`` are "" for none.
 
     ``seen``: when that run began, in seconds since 1970.
@@ -41,8 +41,7 @@ class Trouble:
     seen: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Run:
+class Run(msgspec.Struct, frozen=True):
     """One run: ``started`` in seconds since 1970, how long it took in seconds, and what came of it.
 
     A run that is under way, or was killed, has no end.  ``complete``: there was an answer, good or bad, about
@@ -54,8 +53,8 @@ class Run:
     seconds: float | None = None
     exit_code: int | None = None
     complete: bool = False
-    counts: Mapping[str, int] = field(default_factory=dict)
-    troubles: tuple[Trouble, ...] = field(default=(), compare=False)
+    counts: Mapping[str, int] = msgspec.field(default_factory=dict)
+    troubles: tuple[Trouble, ...] = ()
     """Of the last run of each verb; not read back with it."""
 
 

@@ -6,7 +6,6 @@ import json
 import threading
 from collections import defaultdict
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 
 import msgspec
@@ -37,8 +36,7 @@ _NAMES = msgspec.json.Decoder(tuple[str, ...])
 _COUNTS = msgspec.json.Decoder(dict[str, int])
 
 
-@dataclass(frozen=True, slots=True)
-class Root:
+class Root(msgspec.Struct, frozen=True):
     """An upstream's root index as it was last seen: its entity tag, and its length in bytes at the least."""
 
     etag: str | None

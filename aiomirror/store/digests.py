@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+import msgspec
 
 from aiomirror.digests import DIGEST_LENGTHS
 from aiomirror.errors import DigestMismatchError, SizeMismatchError
@@ -42,8 +43,7 @@ class Digester:
         return {algorithm: one.hexdigest() for algorithm, one in self._hashes.items()}
 
 
-@dataclass(frozen=True, slots=True)
-class Expectation:
+class Expectation(msgspec.Struct, frozen=True):
     """What a file must be: every one of ``hashes``, ``size`` in bytes, and one of ``accepted``.
 
     ``accepted`` are ``(algorithm, digest)`` pairs; none: any file.

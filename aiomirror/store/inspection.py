@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 import zlib
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
+
+import msgspec
 
 from aiomirror.errors import DestinationError
 from aiomirror.store import reading
@@ -23,30 +24,28 @@ if TYPE_CHECKING:
     """Told of so many more bytes of a file, in the thread that reads; what it raises ends the reading."""
 
 
-@dataclass(frozen=True, slots=True)
-class Folder:
+class Folder(msgspec.Struct, frozen=True):
     """What a project's folder holds, or the root; all empty when there is no folder.
 
     ``pages`` has the content of each page that was asked for and is a regular file, None for one that is
     longer than it may be.  ``copies`` are the pages beside which a compressed copy lies that is another page.
     """
 
-    stats: Mapping[str, FileStat] = field(default_factory=dict)
+    stats: Mapping[str, FileStat] = msgspec.field(default_factory=dict)
     """The regular files."""
-    links: Mapping[str, bool] = field(default_factory=dict)
+    links: Mapping[str, bool] = msgspec.field(default_factory=dict)
     """The symbolic links, and whether each leads out of the mirror, or nowhere."""
     others: frozenset[str] = frozenset()
     """Folders, pipes and the like."""
-    pages: Mapping[str, bytes | None] = field(default_factory=dict)
+    pages: Mapping[str, bytes | None] = msgspec.field(default_factory=dict)
     copies: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Hashed:
+class Hashed(msgspec.Struct, frozen=True):
     """A file and its digests; without them, why it could not be read."""
 
     record: FileRecord | None
-    hashes: Mapping[str, str] = field(default_factory=dict)
+    hashes: Mapping[str, str] = msgspec.field(default_factory=dict)
     why: str = ""
 
 

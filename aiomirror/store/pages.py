@@ -5,8 +5,9 @@ from __future__ import annotations
 import hashlib
 import os
 from contextlib import ExitStack
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+import msgspec
 
 from aiomirror.plan import FileRecord
 from aiomirror.store import durable
@@ -26,8 +27,7 @@ _SECOND = 1_000_000_000
 """In nanoseconds."""
 
 
-@dataclass(frozen=True, slots=True)
-class PageWrite:
+class PageWrite(msgspec.Struct, frozen=True):
     """The pages of one project, or of the root for None: file name → content.
 
     ``files`` are the project's files, siblings too, that must be durable before any page is replaced.
@@ -38,8 +38,7 @@ class PageWrite:
     files: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Published:
+class Published(msgspec.Struct, frozen=True):
     """A page as it is on disk now, and whether it was written for that."""
 
     project: NormalizedName | None
@@ -47,8 +46,7 @@ class Published:
     written: bool
 
 
-@dataclass(frozen=True, slots=True)
-class _Staged:
+class _Staged(msgspec.Struct, frozen=True):
     """A page; where it differs from the one on disk, written and without its name."""
 
     project: NormalizedName | None
@@ -96,8 +94,7 @@ def _stage(
     return _Staged(project, FileRecord(name, sha256, stat), temporary)
 
 
-@dataclass(frozen=True, slots=True)
-class _Held:
+class _Held(msgspec.Struct, frozen=True):
     same: bool
     stat: FileStat
 

@@ -7,9 +7,9 @@ mean what they mean there.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+import msgspec
 from packaging.tags import mac_platforms
 
 from aiomirror.targets.values import misspelt
@@ -75,8 +75,7 @@ _MUSL = re.compile(rf"musllinux_1_{_NUMBER}_(\w+)")
 _MACOS = re.compile(rf"macosx_{_NUMBER}_{_NUMBER}_(\w+)")
 
 
-@dataclass(frozen=True, slots=True)
-class Platform:
+class Platform(msgspec.Struct, frozen=True):
     """An operating system on a kind of machine."""
 
     name: str
@@ -85,8 +84,11 @@ class Platform:
     """The best tag that wheels are built for."""
     tags: tuple[str, ...]
     """The platform tags of wheels that fit, best first."""
-    environment: Mapping[str, str] = field(hash=False)
+    environment: Mapping[str, str]
     """``PLATFORM_VARIABLES`` and their values."""
+
+    def __hash__(self) -> int:
+        return hash((self.name, self.tag))
 
 
 def parse_platform(text: str) -> Platform:

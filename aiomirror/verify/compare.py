@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import html
 import re
-from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
+
+import msgspec
 
 from aiomirror.simple.filenames import FileKind, parse_filename
 from aiomirror.simple.notes import shown
@@ -37,8 +38,7 @@ class Kind(Enum):
     STRAY = "something that aiomirror did not make, and does not remove"
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
+class Finding(msgspec.Struct, frozen=True):
     """One damage; ``filename`` is empty where a whole folder is meant, ``project`` where the root is."""
 
     kind: Kind

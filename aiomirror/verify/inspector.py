@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+import msgspec
 from msgspec import structs
 
 from aiomirror.errors import DestinationError, PageError
@@ -30,19 +30,18 @@ if TYPE_CHECKING:
     from aiomirror.verify.hashing import Hasher
 
 
-@dataclass(slots=True)
-class Inspection:
+class Inspection(msgspec.Struct):
     """A project as it is: what is listed, what of that is right, and what is wrong."""
 
     known: Remembered
-    folder: Folder = field(default_factory=Folder)
-    pages: dict[str, ProjectPage] = field(default_factory=dict)
+    folder: Folder = msgspec.field(default_factory=Folder)
+    pages: dict[str, ProjectPage] = msgspec.field(default_factory=dict)
     """The forms of its page that could be read."""
-    listed: dict[str, ProjectFile] = field(default_factory=dict)
-    held: dict[str, HeldFile] = field(default_factory=dict)
+    listed: dict[str, ProjectFile] = msgspec.field(default_factory=dict)
+    held: dict[str, HeldFile] = msgspec.field(default_factory=dict)
     """The listed files that are right."""
-    findings: list[Finding] = field(default_factory=list)
-    unlisted: list[str] = field(default_factory=list)
+    findings: list[Finding] = msgspec.field(default_factory=list)
+    unlisted: list[str] = msgspec.field(default_factory=list)
     """Distributions that no page lists."""
 
     @property

@@ -6,8 +6,10 @@ Nothing is invented and nothing removed: a file has the digest that its page sta
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
+
+import msgspec
+from msgspec.structs import replace
 
 from aiomirror.describe import described, sibling
 from aiomirror.errors import AiomirrorError, ChangedError, DestinationError
@@ -64,15 +66,14 @@ class Crew:
             await self._jobs.put(None)
 
 
-@dataclass(slots=True)
-class Mended:
+class Mended(msgspec.Struct):
     """What came of a project: its pages to be, and each finding with what became of it."""
 
     publication: Publication
-    outcomes: list[Outcome] = field(default_factory=list)
-    repaired: list[tuple[Finding, str]] = field(default_factory=list)
-    left: list[tuple[Finding, str]] = field(default_factory=list)
-    warnings: list[str] = field(default_factory=list)
+    outcomes: list[Outcome] = msgspec.field(default_factory=list)
+    repaired: list[tuple[Finding, str]] = msgspec.field(default_factory=list)
+    left: list[tuple[Finding, str]] = msgspec.field(default_factory=list)
+    warnings: list[str] = msgspec.field(default_factory=list)
 
 
 class Mender:

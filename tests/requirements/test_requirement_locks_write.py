@@ -5,13 +5,13 @@ from __future__ import annotations
 import subprocess
 import sys
 import tomllib
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 from typing import TYPE_CHECKING
 
 import pytest
 import uv
 from hypothesis import given, strategies as st
+from msgspec.structs import replace
 from packaging.pylock import PackageWheel, Pylock
 from packaging.tags import Tag
 from packaging.utils import canonicalize_name

@@ -12,6 +12,7 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+import msgspec
 from packaging.version import Version
 
 if TYPE_CHECKING:
@@ -34,8 +35,7 @@ Place = tuple[str, ...]
 """The value of each variable; "" where nothing is said of it."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Term:
+class _Term(msgspec.Struct, frozen=True):
     """Conditions that hold together, and where: a bit for each place."""
 
     conditions: tuple[str, ...]

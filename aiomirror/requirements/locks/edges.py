@@ -7,9 +7,9 @@ without a project of its own asks for.
 from __future__ import annotations
 
 from collections import defaultdict, deque
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import msgspec
 from packaging.utils import canonicalize_name
 
 from aiomirror.requirements.locks.packages import marker_of, name_of, version_of
@@ -32,8 +32,7 @@ Node = tuple[int, str]
 """The place of a package in the lock, and one of its extras, or ``PLAIN``."""
 
 
-@dataclass(frozen=True, slots=True)
-class Edge:
+class Edge(msgspec.Struct, frozen=True):
     """A dependency: the packages that it may mean, which their markers tell apart, and their extras."""
 
     places: Sequence[int]
@@ -47,8 +46,7 @@ class Edge:
                 yield place, extra
 
 
-@dataclass(frozen=True, slots=True)
-class Graph:
+class Graph(msgspec.Struct, frozen=True):
     """The packages of a lock and their dependencies."""
 
     roots: Sequence[Edge]

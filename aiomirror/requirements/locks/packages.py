@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import unquote
 
+import msgspec
 from packaging.markers import Marker
 from packaging.specifiers import SpecifierSet
 from packaging.version import Version
@@ -33,8 +33,7 @@ MAX_VERSION = 240
 """Characters; a longer text is no version, whatever it says."""
 
 
-@dataclass(frozen=True, slots=True)
-class Locked:
+class Locked(msgspec.Struct, frozen=True):
     """A package that an index offers: the one version, and by name the files that the lock lists."""
 
     project: NormalizedName
@@ -55,8 +54,7 @@ class Locked:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class Elsewhere:
+class Elsewhere(msgspec.Struct, frozen=True):
     """A package that is locked, and that no index offers; ``text`` is its name and version."""
 
     text: str

@@ -7,10 +7,10 @@ at is not known when it is made.  The same packages give the same bytes.
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 from datetime import UTC
 from typing import TYPE_CHECKING
 
+import msgspec
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from packaging.utils import (
     InvalidSdistFilename,
@@ -30,8 +30,7 @@ CREATED_BY = "aiomirror"
 LOCK_VERSION = "1.0"
 
 
-@dataclass(frozen=True, slots=True)
-class LockFile:
+class LockFile(msgspec.Struct, frozen=True):
     """One file of a package; at least one hash, ``size`` in bytes, the time in UTC where it has no zone."""
 
     filename: str
@@ -40,8 +39,7 @@ class LockFile:
     upload_time: datetime | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class LockPackage:
+class LockPackage(msgspec.Struct, frozen=True):
     """One version of a project, with its files."""
 
     project: NormalizedName
