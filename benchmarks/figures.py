@@ -64,7 +64,7 @@ def row(line: Line, ours: Line | None) -> str:
     shown = [
         f"{median(line, 'wall'):.2f}",
         f"{median(line, 'cpu'):.2f}",
-        f"{median(line, 'busy'):.0%}".replace("%", " %"),
+        f"{100 * median(line, 'busy'):.0f} %" if "busy" in line["runs"][0] else "",
         f"{median(line, 'memory') / 1e6:.0f}",
         f"{median(line, 'requests'):.0f}",
         f"{median(line, 'connections'):.0f}",

@@ -42,7 +42,7 @@ def small(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sections, "SECTION", SECTION)
     monkeypatch.setattr(sections, "TRIAL", 0)
     monkeypatch.setattr(sections, "FAST", math.inf)
-    monkeypatch.setattr(stretch, "STRIDE", stretch.QUICK)
+    monkeypatch.setattr(stretch, "STRIDE", stretch.BATCH)
 
 
 class Counting(Silent):

@@ -19,7 +19,7 @@ from aiomirror.store.digests import Expectation
 from aiomirror.store.draft import Draft
 from aiomirror.store.hops import Hops, T
 from aiomirror.store.partial import Partial
-from aiomirror.store.stretch import BATCH, QUICK
+from aiomirror.store.stretch import BATCH
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
@@ -47,8 +47,8 @@ async def store(
 ) -> AsyncIterator[Store]:
     """A mirror on a prompt disk, where digests come at the end or lag behind, and one on a slow disk."""
     if request.param == "behind":
-        monkeypatch.setattr(stretches, "STRIDE", QUICK)
-        monkeypatch.setattr(stretches, "LEEWAY", QUICK)
+        monkeypatch.setattr(stretches, "STRIDE", BATCH)
+        monkeypatch.setattr(stretches, "LEEWAY", BATCH)
     async with Store(tmp_path) as opened:
         opened._hops = Hops(slow_disk if request.param == "slow" else time.perf_counter)
         await opened._hops.quick(bool)
@@ -114,12 +114,12 @@ class _CountingHops(Hops):
         return await super().quick(work, *arguments)
 
 
-@pytest.mark.parametrize("size", [0, 25_000, QUICK - 1, QUICK, BATCH - 1, BATCH, 5 * BATCH])
+@pytest.mark.parametrize("size", [0, 25_000, BATCH - 1, BATCH, 5 * BATCH])
 async def test_a_file_costs_one_hop_for_each_batch_and_one_to_commit(store: Store, size: int) -> None:
     counting = _CountingHops(store._hops._clock)
     await Hops.quick(counting, bool)
-    written = size // (QUICK if counting.prompt else BATCH)
-    hashed = max(0, written - 1) if stretches.STRIDE == QUICK else 0
+    written = size // BATCH
+    hashed = max(0, written - 1) if counting.prompt and stretches.STRIDE == BATCH else 0
     draft = Draft(store._tree, "six", NAME, Expectation({}))
     async with Partial(counting, draft) as partial:
         for _ in range(size // 1024):
@@ -322,7 +322,7 @@ async def cancelled_after(steps: int, task: asyncio.Task[object]) -> bool:
 async def test_a_file_is_whole_or_absent_wherever_it_is_cancelled(
     tmp_path: Path, content: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(stretches, "STRIDE", QUICK)
+    monkeypatch.setattr(stretches, "STRIDE", BATCH)
 
     async def one(store: Store) -> None:
         async with store.partial("six", NAME, hashes={}) as partial:

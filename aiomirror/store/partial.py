@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Self
 
 from aiomirror.errors import DestinationError
 from aiomirror.store import siblings
-from aiomirror.store.stretch import QUICK, Stretch, Writer
+from aiomirror.store.stretch import Stretch, Writer
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from aiomirror.simple.values import Digests
     from aiomirror.store.draft import Draft, Parts
     from aiomirror.store.hops import Hops, T
+
+QUICK = 2**20
+"""Bytes that are hashed on the loop: for no more the way to a thread, which is busy already, does not pay."""
 
 
 class Partial(Stretch):

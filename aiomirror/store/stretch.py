@@ -11,10 +11,8 @@ if TYPE_CHECKING:
     from aiomirror.store.draft import Draft, Parts
     from aiomirror.store.hops import Hops
 
-QUICK = 256 * 1024
-"""Bytes that are hashed and written in next to no time, while the processor's caches still have them."""
 BATCH = 512 * 1024
-"""Bytes per hop to a slow disk.  One batch is written while the next is received, so twice this is held."""
+"""Bytes that are written at once.  To a slow disk they go while the next are received: twice this is held."""
 STRIDE = 8 * 2**20
 """Bytes per hop of hashing what is written already: of so many, the way there and back is no part.
 
@@ -34,11 +32,6 @@ class Writer:
         self._hops, self._draft = hops, draft
         self._behind: asyncio.Task[None] | None = None
         self._begun = 0
-
-    @property
-    def batch(self) -> int:
-        """Bytes that are held back until they are written."""
-        return QUICK if self._hops.prompt else BATCH
 
     @property
     def unhashed(self) -> int:
@@ -106,7 +99,7 @@ class Stretch:
         self._buffer.append(data)
         self._buffered += len(data)
         self.received += len(data)
-        if self._buffered >= self._writer.batch or self.received == self._count:
+        if self._buffered >= BATCH or self.received == self._count:
             await self._writer.take(self)
 
     def release(self) -> tuple[int, Parts]:
