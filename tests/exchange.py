@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import time
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
-from aiomirror.http import Client, HttpSettings
+from aiomirror.http import Client, HttpSettings, sections
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
+
+    import pytest
 
 
 NAME = "a-1.0.tar.gz"
@@ -45,6 +48,14 @@ class Memory:
     async def restart(self) -> None:
         self.restarts += 1
         self._data.clear()
+
+
+def split(monkeypatch: pytest.MonkeyPatch, section: int) -> None:
+    """Have files of five sections and more come in sections, and no connection fast enough to be alone."""
+    monkeypatch.setattr(sections, "SPLIT", 5 * section)
+    monkeypatch.setattr(sections, "SECTION", section)
+    monkeypatch.setattr(sections, "TRIAL", 0)
+    monkeypatch.setattr(sections, "FAST", math.inf)
 
 
 class Pieces(Memory):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import math
 import random
 from contextlib import asynccontextmanager, suppress
 from typing import TYPE_CHECKING
@@ -12,14 +11,13 @@ import pytest
 from packaging.utils import canonicalize_name
 
 from aiomirror.fetch import Fetched, Fetcher
-from aiomirror.http import sections
 from aiomirror.plan import FetchPolicy, FileJob
 from aiomirror.progress import Silent
 from aiomirror.report import Status
 from aiomirror.simple.values import ProjectFile
 from aiomirror.store import Store, stretch
 from catalogue import sha256
-from exchange import running
+from exchange import running, split
 from faults import Cut, Etag, IgnoreRange, WrongBytes
 
 if TYPE_CHECKING:
@@ -38,10 +36,7 @@ SECTION = 400_000
 @pytest.fixture(autouse=True)
 def small(monkeypatch: pytest.MonkeyPatch) -> None:
     """All that matters of a very large file happens to a small one, too."""
-    monkeypatch.setattr(sections, "SPLIT", 5 * SECTION)
-    monkeypatch.setattr(sections, "SECTION", SECTION)
-    monkeypatch.setattr(sections, "TRIAL", 0)
-    monkeypatch.setattr(sections, "FAST", math.inf)
+    split(monkeypatch, SECTION)
     monkeypatch.setattr(stretch, "STRIDE", stretch.BATCH)
 
 

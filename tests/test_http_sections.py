@@ -11,7 +11,7 @@ import pytest
 
 from aiomirror.errors import DestinationError, StatusError, TooLargeError, TransferError, UnreachableError
 from aiomirror.http import HttpSettings, sections
-from exchange import CONTENT, PATH, SHORT, Naps, Piece, Pieces, running
+from exchange import CONTENT, PATH, SHORT, Naps, Piece, Pieces, running, split
 from faults import (
     Chunked,
     Cut,
@@ -55,10 +55,7 @@ MISFITS = [
 @pytest.fixture(autouse=True)
 def small(monkeypatch: pytest.MonkeyPatch) -> None:
     """Files are split that a test can have, and no connection is fast enough to be alone."""
-    monkeypatch.setattr(sections, "SPLIT", 5 * SECTION)
-    monkeypatch.setattr(sections, "SECTION", SECTION)
-    monkeypatch.setattr(sections, "TRIAL", 0)
-    monkeypatch.setattr(sections, "FAST", math.inf)
+    split(monkeypatch, SECTION)
 
 
 async def fetched(client: Client, url: str, *, size: int = len(CONTENT)) -> Pieces:

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-import itertools
 import os
 import resource
-import time
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
@@ -20,6 +18,7 @@ from aiomirror.store.draft import Draft
 from aiomirror.store.hops import Hops, T
 from aiomirror.store.partial import Partial
 from aiomirror.store.stretch import BATCH
+from receiving import DISKS, NAME, leftovers, mirror_on, published
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
@@ -27,33 +26,18 @@ if TYPE_CHECKING:
 
     from aiomirror.plan import FileRecord
 
-NAME = "six-1.0.tar.gz"
 SMALL = b"a small file"
 LARGE = bytes(range(251)) * (5 * BATCH // 251) + b"the end"
 """More than the batches that wait, and no multiple of one."""
 
 
-def slow_disk() -> float:
-    """A clock by which each piece of work takes far longer than a disk that is as fast as memory."""
-    return next(_SECONDS)
-
-
-_SECONDS = itertools.count(0.0, 60.0)
-
-
-@pytest.fixture(params=["prompt", "behind", "slow"])
+@pytest.fixture(params=DISKS)
 async def store(
     request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> AsyncIterator[Store]:
-    """A mirror on a prompt disk, where digests come at the end or lag behind, and one on a slow disk."""
-    if request.param == "behind":
-        monkeypatch.setattr(stretches, "STRIDE", BATCH)
-        monkeypatch.setattr(stretches, "LEEWAY", BATCH)
-    async with Store(tmp_path) as opened:
-        opened._hops = Hops(slow_disk if request.param == "slow" else time.perf_counter)
-        await opened._hops.quick(bool)
-        assert opened._hops.prompt is (request.param != "slow")
-        yield opened
+    """A mirror on a disk of each kind."""
+    async with mirror_on(tmp_path, request.param, monkeypatch, stride=BATCH, leeway=BATCH) as store:
+        yield store
 
 
 def digest(content: bytes, algorithm: str = "sha256") -> str:
@@ -69,15 +53,6 @@ async def receive(partial: Partial, content: bytes) -> FileRecord:
     await feed(partial, content)
     assert partial.received == len(content)
     return await partial.commit()
-
-
-def leftovers(store: Store) -> list[str]:
-    return [path.name for path in (store.dest / ".aiomirror/partial").iterdir()]
-
-
-def published(store: Store) -> bytes | None:
-    path = store.dest / "six" / NAME
-    return path.read_bytes() if path.exists() else None
 
 
 @pytest.mark.parametrize("content", [b"", SMALL, LARGE, LARGE[: 2 * BATCH]], ids=len)

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-import itertools
 import os
 import resource
-import time
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
@@ -15,8 +13,8 @@ import pytest
 
 from aiomirror.errors import DestinationError, DigestMismatchError, SizeMismatchError, first_of
 from aiomirror.store import Store, stretch
-from aiomirror.store.hops import Hops
 from aiomirror.store.stretch import BATCH
+from receiving import DISKS, NAME, leftovers, mirror_on, published
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -25,27 +23,19 @@ if TYPE_CHECKING:
     from aiomirror.plan import FileRecord
     from aiomirror.store import Partial
 
-NAME = "six-1.0.tar.gz"
 SECTION = 3 * BATCH // 2
 CONTENT = bytes(range(251)) * (5 * SECTION // 251 + 1) + b"the end"
 SPANS = [(start, min(SECTION, len(CONTENT) - start)) for start in range(0, len(CONTENT), SECTION)]
 PIECE = 50_000
 
 
-@pytest.fixture(params=["prompt", "behind", "slow"])
+@pytest.fixture(params=DISKS)
 async def store(
     request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> AsyncIterator[Store]:
-    """A mirror on a prompt disk, where digests come at the end or lag behind, and one on a slow disk."""
-    if request.param == "behind":
-        monkeypatch.setattr(stretch, "STRIDE", PIECE)
-        monkeypatch.setattr(stretch, "LEEWAY", SECTION)
-    seconds = itertools.count(0.0, 60.0)
-    async with Store(tmp_path) as opened:
-        opened._hops = Hops(seconds.__next__ if request.param == "slow" else time.perf_counter)
-        await opened._hops.quick(bool)
-        assert opened._hops.prompt is (request.param != "slow")
-        yield opened
+    """A mirror on a disk of each kind."""
+    async with mirror_on(tmp_path, request.param, monkeypatch, stride=PIECE, leeway=SECTION) as store:
+        yield store
 
 
 def digest(content: bytes) -> str:
@@ -71,15 +61,6 @@ async def receive(partial: Partial, content: bytes = CONTENT) -> FileRecord:
         for sink, part in sections(partial, content):
             group.create_task(fill(sink, part))
     return await partial.commit()
-
-
-def leftovers(store: Store) -> list[str]:
-    return [path.name for path in (store.dest / ".aiomirror/partial").iterdir()]
-
-
-def published(store: Store) -> bytes | None:
-    path = store.dest / "six" / NAME
-    return path.read_bytes() if path.exists() else None
 
 
 async def test_sections_that_come_at_once(store: Store) -> None:

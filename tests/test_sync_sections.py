@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import math
 import random
 from typing import TYPE_CHECKING
 
 import pytest
 
-from aiomirror.http import sections
+from exchange import split
 from faults import Cut, Etag, Extra, IgnoreRange, Status, WrongBytes
 
 if TYPE_CHECKING:
@@ -26,10 +25,7 @@ THIRD = "bytes=2000-2999"
 @pytest.fixture
 def foo(mirror: Mirror, monkeypatch: pytest.MonkeyPatch) -> Mirror:
     """The mirror, with one large file upstream."""
-    monkeypatch.setattr(sections, "SPLIT", 5 * SECTION)
-    monkeypatch.setattr(sections, "SECTION", SECTION)
-    monkeypatch.setattr(sections, "TRIAL", 0)
-    monkeypatch.setattr(sections, "FAST", math.inf)
+    split(monkeypatch, SECTION)
     mirror.upstream.add_file("foo", SDIST, content=CONTENT)
     return mirror
 
