@@ -18,11 +18,11 @@ if TYPE_CHECKING:
 
     from aiomirror.errors import StatusError
     from aiomirror.http.credentials import Credential
+    from aiomirror.http.exchange import Response
     from aiomirror.http.pace import Pace
     from aiomirror.http.places import Place
     from aiomirror.http.values import HttpSettings
 
-PATIENCE = 2  # times the time-out: until something of the body comes, which silence alone would not bound
 SMALL = 16_384  # bytes of an unwanted body that are read so that its connection can be used again
 GZIP_OR_ZLIB = 47  # wbits: the largest window, and the header tells which of the two it is
 
@@ -32,7 +32,7 @@ class Body:
 
     def __init__(
         self,
-        response: aiohttp.ClientResponse,
+        response: Response,
         settings: HttpSettings,
         clock: Callable[[], float],
         place: Place,
@@ -48,7 +48,7 @@ class Body:
         self.credential = credential
         """What was sent with the request."""
         self.status = response.status
-        self.length = response.content_length
+        self.length = response.length
         """Bytes, as announced; None when nothing is."""
 
     @property
@@ -70,10 +70,8 @@ class Body:
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        # Not at the end of the body, aiohttp closes the connection instead; cancellation comes this way too.
-        kept = self._content.at_eof()
-        self._response.release()
-        self._place.leave(kept=kept)
+        # Cancellation comes this way, too; the connection is closed then.
+        self._place.leave(kept=self._response.leave())
 
     async def read(self) -> bytes:
         """The bytes that have come since, at least one; none at the end.
@@ -83,8 +81,7 @@ class Body:
         """
         began = self._clock()
         try:
-            # aiohttp's own limit starts anew with every byte, be it no byte of the body.
-            with self._place.guard.within(self._timeout * PATIENCE):
+            with self._place.guard.within(self._timeout):
                 data = await self._content.readany()
         except FOREIGN as error:
             # aiohttp 13348: a server that closes after the last byte, and a reader that was busy.
@@ -98,7 +95,7 @@ class Body:
         return data
 
     def _watch(self, seconds: float, count: int) -> None:
-        """Break off what drips: ``sock_read`` alone lets one byte per half minute live for ever.
+        """Break off what drips: a limit of silence alone lets one byte per half minute live for ever.
 
         Only the time spent waiting for the peer counts; a slow disk here is not the peer's fault.
         """
@@ -163,7 +160,7 @@ class Body:
         help_ = ""
         if self.status in REFUSALS:
             help_ = hint(self.credential, self._response.url, own=self._place.host.own)
-        error = refused(self.shown, self.status, self._response.reason or "", self.headers, help_)
+        error = refused(self.shown, self.status, self._response.reason, self.headers, help_)
         if error.retry_after is not None and error.retry_after <= LONGEST_WAIT:
             # Asked of one request, it is meant for all: they go to the same machine.
             host = self._place.host

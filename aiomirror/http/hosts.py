@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from yarl import URL
 
@@ -12,7 +12,8 @@ from aiomirror.errors import UpstreamError
 from aiomirror.http.origins import hostname, link_local, origin, parse, userinfo
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    import ssl
+    from collections.abc import Callable
 
     from aiomirror.http.credentials import Credential
 
@@ -27,7 +28,7 @@ _PATH = re.compile(r"/[!\"$-~]*")
 class Host:
     """One origin.
 
-    ``options`` are keywords for each request: proxy, certificates.  ``own`` is for the index's origin.
+    ``tls`` is what counts for its certificates, and a proxy's.  ``own`` is for the index's origin.
     ``idle`` counts the connections that should be waiting for the next request, so that a broken one can be
     told from a host that hangs up.
     """
@@ -35,15 +36,16 @@ class Host:
     def __init__(
         self,
         url: URL,
-        options: Mapping[str, Any],
         credential: Credential | None,
         connections: int,
         *,
+        proxy: URL | None = None,
+        tls: ssl.SSLContext | None = None,
         own: bool = False,
     ) -> None:
         self.name, self.hostname = origin(url), hostname(url.raw_host or "")
         self.link_local = link_local(url)
-        self.options, self.credential, self.own = options, credential, own
+        self.proxy, self.tls, self.credential, self.own = proxy, tls, credential, own
         self.free = asyncio.Semaphore(connections)
         self.answered = False
         """Whether it has answered anything in this run."""

@@ -43,6 +43,7 @@ def _connecting(error: aiohttp.ClientConnectorError, _: float) -> str:
     return f"cannot connect: {os.strerror(number)}" if number > 0 else "cannot connect"
 
 
+_STRANGE = "the answer is not HTTP, or its headers are too large"
 _BEFORE: tuple[tuple[type[BaseException], type[UpstreamError], str | Callable[..., str]], ...] = (
     (aiohttp.ClientConnectorCertificateError, UntrustedError, "the certificate is not trusted"),
     (ssl.SSLCertVerificationError, UntrustedError, "the certificate is not trusted"),
@@ -53,7 +54,8 @@ _BEFORE: tuple[tuple[type[BaseException], type[UpstreamError], str | Callable[..
     (aiohttp.ConnectionTimeoutError, UnreachableError, lambda _, s: f"no connection within {s:g} s"),
     (asyncio.TimeoutError, UnreachableError, lambda _, s: f"no answer within {s:g} s"),
     (aiohttp.InvalidURL, UpstreamError, "not a usable address"),
-    (aiohttp.ClientResponseError, UnreachableError, "the answer is not HTTP, or its headers are too large"),
+    (aiohttp.ClientResponseError, UnreachableError, "the proxy's answer is not HTTP"),
+    (aiohttp.http_exceptions.HttpProcessingError, UnreachableError, _STRANGE),
     (aiohttp.ClientConnectionError, UnreachableError, "the connection broke before an answer"),
     (aiohttp.ClientError, UnreachableError, "no answer"),
     (OSError, UnreachableError, "the connection broke before an answer"),

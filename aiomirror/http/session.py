@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Self
 import aiohttp
 
 from aiomirror.errors import GivenUpError, RedirectError, StatusError, UnreachableError, UpstreamError
-from aiomirror.http.agent import user_agent
 from aiomirror.http.body import Body
 from aiomirror.http.credentials import Credential
+from aiomirror.http.exchange import Exchanges
 from aiomirror.http.hosts import GIVEN_UP, Host, Hosts
 from aiomirror.http.origins import masked, parse, userinfo
 from aiomirror.http.pace import Pace
@@ -29,14 +29,10 @@ if TYPE_CHECKING:
     from yarl import URL
 
     from aiomirror.errors import AiomirrorError
+    from aiomirror.http.exchange import Response
     from aiomirror.http.values import HttpSettings
     from aiomirror.http.watch import Guard
 
-READ_SIZE = 64 * 1024  # bytes buffered of each answer before the peer is held up
-PATIENCE = (
-    3  # times the time-out: to connect, and for all of the headers, which silence alone would not bound
-)
-HEADER_CAP = 16 * 1024  # bytes of a status line, and of each header
 UNAUTHORIZED = 401
 
 
@@ -66,24 +62,12 @@ class Session:
         self._terms = Terms.settled(settings)
         self._hosts = Hosts(self._terms.host)
         self._guard = GuardedResolver(self._resolver or aiohttp.DefaultResolver(), self._terms.named)
-        # sock_connect and not connect: a proxy, a name and a handshake each have their own.
-        timeout = aiohttp.ClientTimeout(sock_connect=settings.timeout, sock_read=settings.timeout)
-        self._session = aiohttp.ClientSession(
-            # Without a limit: a request has a place before it asks for a connection.
-            connector=aiohttp.TCPConnector(limit=0, resolver=self._guard),
-            timeout=timeout,
-            headers={"User-Agent": user_agent()},
-            cookie_jar=aiohttp.DummyCookieJar(),
-            auto_decompress=False,  # a .tar.gz labelled as gzip would be stored as a tar
-            read_bufsize=READ_SIZE,
-            max_line_size=HEADER_CAP,
-            max_field_size=HEADER_CAP,
-        )
+        self._exchanges = Exchanges(self._guard, settings.timeout)
         return self
 
     async def __aexit__(self, *_: object) -> None:
         self._watch.close()
-        await self._session.close()
+        await self._exchanges.close()
         await self._guard.close()
 
     def remember(self, url: str) -> None:
@@ -170,15 +154,12 @@ class Session:
         host.heard(response.status)
         return Body(response, self._settings, self._clock, place, self._pace, credential=credential)
 
-    async def _answered(
-        self, host: Host, url: URL, headers: Mapping[str, str], guard: Guard
-    ) -> aiohttp.ClientResponse:
+    async def _answered(self, host: Host, url: URL, headers: Mapping[str, str], guard: Guard) -> Response:
         """The answer's headers.
 
         A server may have closed an idle connection when the request is on its way; that says nothing about
         the next one, so it is repeated until a new connection has been tried.
         """
-        timeout = self._settings.timeout
         while True:
             if host.given_up:
                 raise GivenUpError(masked(url), f"given up after {GIVEN_UP} failures in a row")
@@ -187,15 +168,12 @@ class Session:
             self.requests += 1
             began = self._clock()
             try:
-                with guard.within(timeout * PATIENCE):
-                    answer = await self._session.get(
-                        url, headers=headers, allow_redirects=False, **host.options
-                    )
+                answer = await self._exchanges.get(host, url, headers, guard)
             except FOREIGN as error:
                 dead = isinstance(error, (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError))
                 if kept and dead and not isinstance(error, aiohttp.ClientConnectorError):
                     continue
-                raise unanswered(error, masked(url), timeout) from error
+                raise unanswered(error, masked(url), self._settings.timeout) from error
             if kept:
                 self._places.answered(self._clock() - began)
             return answer

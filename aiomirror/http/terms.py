@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Self
 
 from aiomirror.errors import ConfigError, UpstreamError
 from aiomirror.http.certificates import Certificates, TrustedHosts
@@ -73,17 +73,15 @@ class Terms:
             UpstreamError: its proxy is of a kind that aiohttp does not speak to.
         """
         own = origin(url) == self._own
-        options: dict[str, Any] = {}
-        proxy = self._proxies.proxy(url)
+        proxy, tls = self._proxies.proxy(url), None
         if proxy is not None:
-            options["proxy"] = proxy
             self.named.add(hostname(proxy.raw_host or ""))
         tls_proxy = proxy is not None and proxy.scheme == "https"
         if url.scheme == "https" or tls_proxy:
             # aiohttp talks to such a proxy by the same certificates, and nobody said to trust that.
             checked = tls_proxy or url not in self._trusted
-            options["ssl"] = self._certificates.context(own=own and not tls_proxy, checked=checked)
-        return Host(url, options, self.credentials.of(url), self._per_host, own=own)
+            tls = self._certificates.context(own=own and not tls_proxy, checked=checked)
+        return Host(url, self.credentials.of(url), self._per_host, proxy=proxy, tls=tls, own=own)
 
     async def unlock(self, host: Host, sent: Credential | None) -> bool:
         """Whether more is known of the index's origin, now that it has refused what was sent.

@@ -1,0 +1,155 @@
+"""One GET on one connection: what is sent, and the answer up to its headers.
+
+aiohttp's pool, its connections and its parser do the work; its client session does not.  That prepares each
+request for whatever a program may want of one, cookies to uploads, and takes two thirds of the processor time
+of a small file's transfer, for which nothing of it is used here.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+import aiohttp
+from aiohttp.client_reqrep import ClientRequest
+from msgspec import Struct
+
+from aiomirror.http.agent import user_agent
+
+if TYPE_CHECKING:
+    import asyncio
+    from collections.abc import Mapping
+
+    from aiohttp.abc import AbstractResolver
+    from aiohttp.client_proto import ResponseHandler
+    from aiohttp.connector import Connection
+    from aiohttp.http_parser import RawResponseMessage
+    from aiohttp.streams import StreamReader
+    from yarl import URL
+
+    from aiomirror.http.hosts import Host
+    from aiomirror.http.watch import Guard
+
+READ_SIZE = 64 * 1024  # bytes buffered of each answer before the peer is held up
+HEADER_CAP = 16 * 1024  # bytes of a status line, and of each header
+PATIENCE = 3  # times the time-out: to connect; a proxy, a name and a handshake each have their own within it
+INTERIM, SWITCHING, FINAL = 100, 101, 200
+_UNSENDABLE = re.compile(r"[\0\r\n]")
+
+
+class Response:
+    """An answer whose headers are here; to be left, or closed."""
+
+    __slots__ = ("_connection", "content", "headers", "length", "reason", "status", "url")
+
+    def __init__(
+        self, connection: Connection, url: URL, message: RawResponseMessage, content: StreamReader
+    ) -> None:
+        self._connection, self.url, self.content = connection, url, content
+        self.status, self.reason = message.code, message.reason or ""
+        self.headers: Mapping[str, str] = message.headers
+        """By name in any case; of a repeated one the first."""
+        length = self.headers.get("Content-Length", "")
+        self.length = int(length) if length.isdecimal() else None
+        """Bytes, as announced; None when nothing is."""
+
+    def leave(self) -> bool:
+        """Give the connection back; whether it can serve again, as it can when all of the answer has come."""
+        protocol = self._connection.protocol
+        kept = protocol is not None and not protocol.should_close
+        self._connection.release()
+        return kept
+
+
+class _Route(Struct, gc=False):
+    """How to one origin: aiohttp uses nothing else of ``request``; ``constant`` are headers."""
+
+    request: ClientRequest
+    constant: str
+
+
+class Exchanges:
+    """The connections of a session; made where a loop runs, and to be closed.
+
+    ``timeout`` in seconds is for each connection, and for the headers of each answer.
+    """
+
+    def __init__(self, resolver: AbstractResolver, timeout: float) -> None:
+        # Without a limit: a request has a place before it asks for a connection.
+        self._connector = aiohttp.TCPConnector(limit=0, resolver=resolver)
+        self._timeout, self._limits = timeout, aiohttp.ClientTimeout(sock_connect=timeout)
+        self._routes: dict[str, _Route] = {}
+
+    async def close(self) -> None:
+        """Close every connection."""
+        await self._connector.close()
+
+    async def get(self, host: Host, url: URL, headers: Mapping[str, str], guard: Guard) -> Response:
+        """The answer to one GET, redirects too; connected anew where no connection waits.
+
+        Raises:
+            aiohttp.ClientError: no connection, or one that broke.
+            aiohttp.http_exceptions.HttpProcessingError: the answer is not HTTP, or its headers are too large.
+            OSError: of a system call.
+            TimeoutError: no answer in time; aiohttp.ConnectionTimeoutError: no connection.
+            ValueError: something that cannot be sent.
+        """
+        route = self._route(host, url)
+        try:
+            with guard.within(self._timeout * PATIENCE):
+                connection = await self._connector.connect(route.request, [], self._limits)
+        except TimeoutError as error:
+            raise aiohttp.ConnectionTimeoutError from error
+        try:
+            protocol, transport = _open(connection)
+            protocol.set_response_params(
+                read_until_eof=True,
+                auto_decompress=False,  # a .tar.gz labelled as gzip would be stored as a tar
+                read_bufsize=READ_SIZE,
+                max_line_size=HEADER_CAP,
+                max_field_size=HEADER_CAP,
+            )
+            transport.write(_message(route, host, url, headers))
+            with guard.within(self._timeout):
+                message, content = await _answered(protocol)
+            return Response(connection, url, message, content)
+        except BaseException:
+            connection.close()
+            raise
+
+    def _route(self, host: Host, url: URL) -> _Route:
+        route = self._routes.get(host.name)
+        if route is None:
+            request = ClientRequest("GET", url.origin(), proxy=host.proxy, ssl=host.tls or True)
+            constant = f"Host: {request.headers['Host']}\r\nUser-Agent: {user_agent()}\r\n"
+            route = self._routes[host.name] = _Route(request, constant)
+        return route
+
+
+def _open(connection: Connection) -> tuple[ResponseHandler, asyncio.Transport]:
+    protocol, transport = connection.protocol, connection.transport
+    if protocol is None or transport is None or transport.is_closing():
+        raise aiohttp.ServerDisconnectedError
+    return protocol, transport
+
+
+def _message(route: _Route, host: Host, url: URL, headers: Mapping[str, str]) -> bytes:
+    """The request as it is sent (RFC 9112, 3)."""
+    target = url.raw_path_qs
+    if host.proxy is not None and url.scheme == "http":
+        target = str(url)
+        # The connector leaves what the proxy wants to know with its request.
+        if (authorization := route.request.headers.get("Proxy-Authorization")) is not None:
+            headers = {**headers, "Proxy-Authorization": authorization}
+    if any(map(_UNSENDABLE.search, (target, *headers.values()))):
+        raise ValueError("what would end a line")
+    lines = "".join([f"{name}: {value}\r\n" for name, value in headers.items()])
+    # As aiohttp decodes what upstream says, an entity tag for one.
+    return f"GET {target} HTTP/1.1\r\n{route.constant}{lines}\r\n".encode("utf-8", "surrogateescape")
+
+
+async def _answered(protocol: ResponseHandler) -> tuple[RawResponseMessage, StreamReader]:
+    while True:
+        message, content = await protocol.read()
+        if not INTERIM <= message.code < FINAL or message.code == SWITCHING:
+            return message, content
