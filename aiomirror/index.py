@@ -136,7 +136,8 @@ class Index:
             return ()
         from difflib import get_close_matches  # noqa: PLC0415 (for errors only)
 
-        return tuple(get_close_matches(project, self._names, n=3, cutoff=0.75))
+        others = [name for name in self._names if name != project]  # a root index may list what has no page
+        return tuple(get_close_matches(project, others, n=3, cutoff=0.75))
 
     async def _all_names(self) -> tuple[NormalizedName, ...]:
         try:

@@ -11,7 +11,7 @@ import pytest
 
 from builders import make_sdist, make_wheel
 from catalogue import HTML_TYPE, JSON_TYPE, Blob, sha256
-from faults import Chunked, Gzip, Redirect, Status, content_type
+from faults import Chunked, Gzip, Header, Raw, Redirect, Status, content_type
 from upstream import wheel_metadata
 
 if TYPE_CHECKING:
@@ -67,6 +67,41 @@ def test_upload_times_are_carried(mirror: Mirror) -> None:
     mirror.sync("foo")
     assert mirror.entry("foo", WHEEL).upload_time == datetime(2021, 3, 4, 5, 6, 7, 891011, tzinfo=UTC)
     assert mirror.entry("foo", SDIST).upload_time is None
+
+
+@pytest.mark.parametrize("name", ["ETag", "Last-Modified", "X-PyPI-Last-Serial"])
+def test_headers_that_are_no_text(mirror: Mirror, name: str) -> None:
+    """Bytes beyond ASCII have no encoding in HTTP: nothing of them is remembered, and nothing fails."""
+    mirror.upstream.add_file("foo", SDIST)
+    value = '"\xe9\xff"'
+    mirror.upstream.always("/simple/foo/", Header(name, value))
+    for _ in range(2):
+        mirror.sync("foo")
+    assert mirror.listed("foo") == [SDIST]
+    assert not any(value in request.headers.values() for request in mirror.upstream.requests)
+
+
+def test_a_content_type_that_is_no_text(mirror: Mirror) -> None:
+    mirror.upstream.add_file("foo", SDIST)
+    mirror.upstream.always("/simple/foo/", content_type("\xe9\xff"))
+    (line,) = mirror.sync("foo", code=1).errors()
+    assert line.startswith("foo: no content type, where the Simple API has ")
+
+
+def test_a_reason_that_is_no_text(mirror: Mirror) -> None:
+    mirror.upstream.add_file("foo", SDIST)
+    answer = b"HTTP/1.1 418 \xe9\xff\x1b[1m\r\nContent-Length: 0\r\n\r\n"
+    mirror.upstream.always("/simple/foo/", Raw(answer))
+    (line,) = mirror.sync("foo", code=1).errors()
+    assert line.startswith(r"foo: HTTP 418 ??\x1b[1m (")
+
+
+def test_a_project_without_a_page_is_not_like_itself(mirror: Mirror) -> None:
+    """A root index may list what has none."""
+    mirror.upstream.add_file("foo", SDIST)
+    mirror.upstream.always("/simple/foo/", Status(404))
+    (line,) = mirror.sync("foo", code=3).errors()
+    assert line == "foo: the index has no such project"
 
 
 @pytest.mark.usefixtures("either")

@@ -46,7 +46,9 @@ class Response:
         self, connection: Connection, url: URL, message: RawResponseMessage, content: StreamReader
     ) -> None:
         self._connection, self.url, self.content = connection, url, content
-        self.status, self.reason = message.code, message.reason or ""
+        self.status = message.code
+        self.reason = (message.reason or "").encode(errors="replace").decode()
+        """For people; what is no text is not in it."""
         self.headers: Mapping[str, str] = message.headers
         """By name in any case; of a repeated one the first."""
         length = self.headers.get("Content-Length", "")
@@ -111,7 +113,7 @@ class Exchanges:
             )
             transport.write(_message(route, host, url, headers))
             with guard.within(self._timeout):
-                message, content = await _answered(protocol)
+                message, content = await _final(protocol)
             return Response(connection, url, message, content)
         except BaseException:
             connection.close()
@@ -144,11 +146,11 @@ def _message(route: _Route, host: Host, url: URL, headers: Mapping[str, str]) ->
     if any(map(_UNSENDABLE.search, (target, *headers.values()))):
         raise ValueError("what would end a line")
     lines = "".join([f"{name}: {value}\r\n" for name, value in headers.items()])
-    # As aiohttp decodes what upstream says, an entity tag for one.
-    return f"GET {target} HTTP/1.1\r\n{route.constant}{lines}\r\n".encode("utf-8", "surrogateescape")
+    return f"GET {target} HTTP/1.1\r\n{route.constant}{lines}\r\n".encode()
 
 
-async def _answered(protocol: ResponseHandler) -> tuple[RawResponseMessage, StreamReader]:
+async def _final(protocol: ResponseHandler) -> tuple[RawResponseMessage, StreamReader]:
+    """The answer after those that only announce one (RFC 9110, 15.2)."""
     while True:
         message, content = await protocol.read()
         if not INTERIM <= message.code < FINAL or message.code == SWITCHING:

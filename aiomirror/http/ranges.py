@@ -11,7 +11,7 @@ import re
 from typing import TYPE_CHECKING, NamedTuple
 
 from aiomirror.errors import TransferError, UpstreamError
-from aiomirror.http.transfer import strong
+from aiomirror.http.transfer import AS_IT_IS, strong
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -150,7 +150,7 @@ class Parts:
             self._length = stated.length
 
     async def _open(self, part: str) -> Body:
-        headers = {"Accept-Encoding": "identity", "Range": part}
+        headers = {**AS_IT_IS, "Range": part}
         if self._kind is not None and (etag := strong(self._kind.etag)) is not None:
             headers["If-Range"] = etag
         return await self._session.open(self._url, headers)

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from aiomirror.http.values import Sink
 
 OK, PARTIAL, UNSATISFIABLE = 200, 206, 416
+AS_IT_IS: Mapping[str, str] = {"Accept": "*/*", "Accept-Encoding": "identity"}
+"""What a file is asked for with: what is stored are the bytes as sent."""
 _STRONG = re.compile(r'"[!#-~\x80-\xff]*"')
 _RANGE = re.compile(r"bytes ([0-9]{1,18})-([0-9]{1,18})/([0-9]{1,18}|\*)", re.IGNORECASE)
 
@@ -72,8 +74,7 @@ class Transfer:
             await self._begin(body)
 
     async def _open(self, headers: Mapping[str, str]) -> Body:
-        # The stored file is the bytes as sent, so that they are asked for as they are.
-        return await self._session.open(self._url, {"Accept-Encoding": "identity", **headers})
+        return await self._session.open(self._url, {**AS_IT_IS, **headers})
 
     async def _begin(self, body: Body) -> None:
         if self._sink.received:
