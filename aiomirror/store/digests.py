@@ -30,7 +30,7 @@ class Digester:
     def __init__(self, algorithms: Collection[str] = ()) -> None:
         self._hashes: dict[str, _Hash] = {"sha256": hashlib.sha256(usedforsecurity=False)}
         for algorithm in algorithms:
-            if algorithm in DIGEST_LENGTHS and algorithm not in self._hashes:
+            if algorithm not in self._hashes and algorithm in DIGEST_LENGTHS:
                 self._hashes[algorithm] = hashlib.new(algorithm, usedforsecurity=False)
 
     def update(self, data: bytes | bytearray | memoryview) -> None:
@@ -55,6 +55,8 @@ class Expectation(msgspec.Struct, frozen=True):
 
     def digester(self) -> Digester:
         """A digester of all the algorithms that :meth:`check` will ask for."""
+        if not self.accepted:
+            return Digester(self.hashes)
         return Digester((*self.hashes, *(algorithm for algorithm, _ in self.accepted)))
 
     def check(self, project: str, filename: str, size: int, digests: Digests) -> None:

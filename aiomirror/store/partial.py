@@ -77,7 +77,8 @@ class Partial(Stretch):
 
     async def discard(self) -> None:
         """Remove what is on disk of it; nothing after a commit, and it may be called again."""
-        await self.restart()
+        if self.received or not self._draft.pristine:
+            await self.restart()
 
     def _forget(self) -> None:
         self.release()

@@ -7,12 +7,13 @@ All functions are synchronous and may be called from any thread.
 
 from __future__ import annotations
 
+import itertools
 import os
 import secrets
 import stat
 import sys
-from contextlib import contextmanager, suppress
-from typing import TYPE_CHECKING, Self
+from contextlib import suppress
+from typing import TYPE_CHECKING, Generic, Self, TypeVar
 
 from aiomirror.errors import DestinationError
 from aiomirror.plan import FileStat
@@ -20,9 +21,11 @@ from aiomirror.store.faults import translated
 from aiomirror.store.names import component, project_name
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
     from pathlib import Path
     from types import TracebackType
+
+F = TypeVar("F", bound="int | None")
 
 PRIVATE = ".aiomirror"
 _PARTIAL = "partial"
@@ -104,7 +107,7 @@ class Temporary:
 
     def __init__(self, tree: Tree) -> None:
         self._tree = tree
-        self.name = secrets.token_hex(16)
+        self.name = tree.unguessed()
         self._file = os.open(self.name, _CREATE, 0o600, dir_fd=tree.partial)
         self._settled = False
         tree.temporaries.add(self)
@@ -172,6 +175,24 @@ class Temporary:
         self.discard()
 
 
+class Opened(Generic[F]):
+    """A context with a descriptor, or with None where there is nothing to open; closed at its end."""
+
+    __slots__ = ("_descriptor",)
+
+    def __init__(self, descriptor: F) -> None:
+        self._descriptor = descriptor
+
+    def __enter__(self) -> F:
+        return self._descriptor
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._descriptor is not None:
+            os.close(self._descriptor)
+
+
 class Tree:
     """The descriptors of the root, of ``.aiomirror`` and of the folder of partial files.
 
@@ -183,6 +204,8 @@ class Tree:
         self.file_mode = 0o666 & ~_umask()
         self.temporaries: set[Temporary] = set()
         self._descriptors: list[int] = []
+        # Random once: asking the system for each name is a tenth of what it takes to make a small file.
+        self._secret, self._names = secrets.token_hex(10), itertools.count()
 
     @property
     def present(self) -> bool:
@@ -203,6 +226,10 @@ class Tree:
     def partial(self) -> int:
         """The descriptor of the folder of files without a final name."""
         return self._descriptors[2]
+
+    def unguessed(self) -> str:
+        """A name that nothing else has, and that nobody outside can foresee."""
+        return f"{self._secret}{next(self._names):012x}"
 
     def where(self, *parts: str) -> str:
         """The path of something in the tree, for messages."""
@@ -259,28 +286,17 @@ class Tree:
         with translated(self.where(PRIVATE, _PARTIAL)), Temporary(self) as temporary:
             temporary.write([b"probe"])
 
-    @contextmanager
-    def folder(self, project: str | None) -> Iterator[int | None]:
+    def folder(self, project: str | None) -> Opened[int | None]:
         """A descriptor of the project's folder, or of the root for None; None when there is no folder."""
-        opened = None
         with translated(self.where(*self.parts(project))), suppress(FileNotFoundError):
             if self.present:
-                opened = open_folder(project or ".", self.root)
-        try:
-            yield opened
-        finally:
-            if opened is not None:
-                os.close(opened)
+                return Opened(open_folder(project or ".", self.root))
+        return Opened(None)
 
-    @contextmanager
-    def made_folder(self, project: str | None) -> Iterator[int]:
+    def made_folder(self, project: str | None) -> Opened[int]:
         """As :meth:`folder`, and made when it is not there."""
         with translated(self.where(*self.parts(project))):
-            opened = make_folder(project or ".", self.root)
-        try:
-            yield opened
-        finally:
-            os.close(opened)
+            return Opened(make_folder(project or ".", self.root))
 
     def parts(self, project: str | None) -> tuple[str, ...]:
         """The path of the project's folder below the root; ValueError for what is no project name."""
