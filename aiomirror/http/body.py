@@ -10,7 +10,7 @@ import aiohttp
 
 from aiomirror.errors import MalformedPageError, TooLargeError, TransferError
 from aiomirror.http.credentials import REFUSALS, hint
-from aiomirror.http.origins import masked
+from aiomirror.http.origins import masked, parse
 from aiomirror.http.problems import FOREIGN, LONGEST_WAIT, broken, refused
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ class Body:
     @property
     def url(self) -> str:
         """The final address, without credentials and fragment."""
-        return str(self._response.url)
+        return self._response.url
 
     @property
     def shown(self) -> str:
@@ -79,6 +79,8 @@ class Body:
         Raises:
             TransferError: cut short, reset, silent or too slow.
         """
+        if self._response.ended:
+            return b""
         began = self._clock()
         try:
             with self._place.guard.within(self._timeout):
@@ -159,7 +161,7 @@ class Body:
         await self.drain()
         help_ = ""
         if self.status in REFUSALS:
-            help_ = hint(self.credential, self._response.url, own=self._place.host.own)
+            help_ = hint(self.credential, parse(self.url), own=self._place.host.own)
         error = refused(self.shown, self.status, self._response.reason, self.headers, help_)
         if error.retry_after is not None and error.retry_after <= LONGEST_WAIT:
             # Asked of one request, it is meant for all: they go to the same machine.

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import aiohttp
 from aiohttp.client_reqrep import ClientRequest
 from msgspec import Struct
+from yarl import URL
 
 from aiomirror.http.agent import user_agent
 
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
     from aiohttp.connector import Connection
     from aiohttp.http_parser import RawResponseMessage
     from aiohttp.streams import StreamReader
-    from yarl import URL
 
     from aiomirror.http.hosts import Host
     from aiomirror.http.watch import Guard
@@ -43,7 +43,7 @@ class Response:
     __slots__ = ("_connection", "content", "headers", "length", "reason", "status", "url")
 
     def __init__(
-        self, connection: Connection, url: URL, message: RawResponseMessage, content: StreamReader
+        self, connection: Connection, url: str, message: RawResponseMessage, content: StreamReader
     ) -> None:
         self._connection, self.url, self.content = connection, url, content
         self.status = message.code
@@ -54,6 +54,11 @@ class Response:
         length = self.headers.get("Content-Length", "")
         self.length = int(length) if length.isdecimal() else None
         """Bytes, as announced; None when nothing is."""
+
+    @property
+    def ended(self) -> bool:
+        """Whether all of the body has come, and was read."""
+        return self.content.at_eof()
 
     def leave(self) -> bool:
         """Give the connection back; whether it can serve again, as it can when all of the answer has come."""
@@ -86,8 +91,10 @@ class Exchanges:
         """Close every connection."""
         await self._connector.close()
 
-    async def get(self, host: Host, url: URL, headers: Mapping[str, str], guard: Guard) -> Response:
+    async def get(self, host: Host, url: str, headers: Mapping[str, str], guard: Guard) -> Response:
         """The answer to one GET, redirects too; connected anew where no connection waits.
+
+        ``url`` has a path, and neither credentials nor a fragment.
 
         Raises:
             aiohttp.ClientError: no connection, or one that broke.
@@ -119,10 +126,12 @@ class Exchanges:
             connection.close()
             raise
 
-    def _route(self, host: Host, url: URL) -> _Route:
+    def _route(self, host: Host, url: str) -> _Route:
         route = self._routes.get(host.name)
         if route is None:
-            request = ClientRequest("GET", url.origin(), proxy=host.proxy, ssl=host.tls or True)
+            request = ClientRequest(
+                "GET", URL(url, encoded=True).origin(), proxy=host.proxy, ssl=host.tls or True
+            )
             constant = f"Host: {request.headers['Host']}\r\nUser-Agent: {user_agent()}\r\n"
             route = self._routes[host.name] = _Route(request, constant)
         return route
@@ -135,11 +144,11 @@ def _open(connection: Connection) -> tuple[ResponseHandler, asyncio.Transport]:
     return protocol, transport
 
 
-def _message(route: _Route, host: Host, url: URL, headers: Mapping[str, str]) -> bytes:
+def _message(route: _Route, host: Host, url: str, headers: Mapping[str, str]) -> bytes:
     """The request as it is sent (RFC 9112, 3)."""
-    target = url.raw_path_qs
-    if host.proxy is not None and url.scheme == "http":
-        target = str(url)
+    target = url[url.index("/", len("https://")) :]
+    if host.proxy is not None and url.startswith("http:"):
+        target = url
         # The connector leaves what the proxy wants to know with its request.
         if (authorization := route.request.headers.get("Proxy-Authorization")) is not None:
             headers = {**headers, "Proxy-Authorization": authorization}

@@ -6,14 +6,14 @@ import asyncio
 import re
 from typing import TYPE_CHECKING
 
-from yarl import URL
-
 from aiomirror.errors import UpstreamError
 from aiomirror.http.origins import hostname, link_local, origin, parse, userinfo
 
 if TYPE_CHECKING:
     import ssl
     from collections.abc import Callable
+
+    from yarl import URL
 
     from aiomirror.http.credentials import Credential
 
@@ -37,7 +37,7 @@ class Host:
         self,
         url: URL,
         credential: Credential | None,
-        connections: int,
+        connections: int | None,
         *,
         proxy: URL | None = None,
         tls: ssl.SSLContext | None = None,
@@ -46,7 +46,8 @@ class Host:
         self.name, self.hostname = origin(url), hostname(url.raw_host or "")
         self.link_local = link_local(url)
         self.proxy, self.tls, self.credential, self.own = proxy, tls, credential, own
-        self.free = asyncio.Semaphore(connections)
+        self.free = None if connections is None else asyncio.Semaphore(connections)
+        """Places for requests to it; None: no fewer than there are in all."""
         self.answered = False
         """Whether it has answered anything in this run."""
         self.idle = 0
@@ -78,8 +79,10 @@ class Hosts:
         self._by_origin: dict[str, Host] = {}
         self._by_beginning: dict[str, Host] = {}
 
-    def locate(self, url: str) -> tuple[Host, URL]:
-        """The host of an address, and the address as aiohttp takes it.
+    def locate(self, url: str) -> tuple[Host, str, str | None]:
+        """The host of an address, the address without credentials and fragment, and these credentials.
+
+        They are as an Authorization header, None where there are none.
 
         Raises:
             UpstreamError: it is not an absolute http or https URL.
@@ -88,12 +91,12 @@ class Hosts:
         slash = url.find("/", len("https://"))
         host = self._by_beginning.get(url[:slash])
         if host is not None and _PATH.fullmatch(url, slash):
-            return host, URL(url, encoded=True)
+            return host, url, None
         parsed = parse(url)
-        host = self.of(parsed)
-        if slash > 0 and userinfo(parsed) is None and len(self._by_beginning) < MOST:
+        host, header = self.of(parsed), userinfo(parsed)
+        if slash > 0 and header is None and len(self._by_beginning) < MOST:
             self._by_beginning[url[:slash]] = host
-        return host, parsed
+        return host, str(parsed if header is None else parsed.with_user(None)), header
 
     def of(self, url: URL) -> Host:
         """The host of an address that was parsed."""

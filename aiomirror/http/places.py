@@ -30,12 +30,15 @@ class Places:
 
     async def take(self, host: Host) -> Place:
         """A place for one request to this host; to be left."""
-        await host.free.acquire()
-        try:
+        if host.free is None:
             await self._free.acquire()
-        except BaseException:
-            host.free.release()
-            raise
+        else:
+            await host.free.acquire()
+            try:
+                await self._free.acquire()
+            except BaseException:
+                host.free.release()
+                raise
         return Place(self._free, host, self._watch.guard())
 
     def answered(self, seconds: float) -> None:
@@ -66,4 +69,5 @@ class Place:
         if kept:
             self.host.idle += 1
         self._free.release()
-        self.host.free.release()
+        if self.host.free is not None:
+            self.host.free.release()

@@ -7,13 +7,14 @@ from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING, Self
 
 import aiohttp
+from yarl import URL
 
 from aiomirror.errors import GivenUpError, RedirectError, StatusError, UnreachableError, UpstreamError
 from aiomirror.http.body import Body
 from aiomirror.http.credentials import Credential
 from aiomirror.http.exchange import Exchanges
 from aiomirror.http.hosts import GIVEN_UP, Host, Hosts
-from aiomirror.http.origins import masked, parse, userinfo
+from aiomirror.http.origins import masked, parse
 from aiomirror.http.pace import Pace
 from aiomirror.http.places import Places
 from aiomirror.http.problems import FOREIGN, unanswered
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
 
     from aiohttp.abc import AbstractResolver
-    from yarl import URL
 
     from aiomirror.errors import AiomirrorError
     from aiomirror.http.exchange import Response
@@ -104,16 +104,14 @@ class Session:
             UnreachableError: no answer, or a host that is given up.
             StatusError: of a proxy.
         """
-        host, given = self._hosts.locate(url)
-        header = userinfo(given)
+        host, target, header = self._hosts.locate(url)
         linked = None if header is None else Credential(header, "the link")
-        target = given.with_user(None) if linked is not None else given
         named = self._terms.named
         if trusted:
             named.add(host.hostname)
         elif host.link_local and host.hostname not in named:
             raise RedirectError(masked(target), "a link-local address")
-        home, seen = host, [target]
+        home, seen = host, list[URL]()
         while True:
             body = await self._sent(host, target, headers, linked if host is home else None)
             if body.status == UNAUTHORIZED and host.own and await self._unlocked(host, body):
@@ -121,10 +119,10 @@ class Session:
             if body.status not in FOLLOWED:
                 return body
             async with body:
-                target = redirected(seen, body.headers.get("Location"), named)
+                seen.append(URL(target, encoded=True))
+                there = redirected(seen, body.headers.get("Location"), named)
                 await body.drain()
-            host = self._hosts.of(target)
-            seen.append(target)
+            host, target = self._hosts.of(there), str(there)
 
     async def _unlocked(self, host: Host, body: Body) -> bool:
         """Whether the keyring has what the host wants; its refusal is left then."""
@@ -137,7 +135,7 @@ class Session:
             return True
 
     async def _sent(
-        self, host: Host, url: URL, headers: Mapping[str, str], linked: Credential | None
+        self, host: Host, url: str, headers: Mapping[str, str], linked: Credential | None
     ) -> Body:
         """One request, without redirects, in a place of its own until its answer is left."""
         if (rest := host.rests_until - self._clock()) > 0:
@@ -154,7 +152,7 @@ class Session:
         host.heard(response.status)
         return Body(response, self._settings, self._clock, place, self._pace, credential=credential)
 
-    async def _answered(self, host: Host, url: URL, headers: Mapping[str, str], guard: Guard) -> Response:
+    async def _answered(self, host: Host, url: str, headers: Mapping[str, str], guard: Guard) -> Response:
         """The answer's headers.
 
         A server may have closed an idle connection when the request is on its way; that says nothing about

@@ -29,7 +29,7 @@ class Terms:
         trusted: TrustedHosts,
         credentials: Credentials,
     ) -> None:
-        self._per_host = settings.per_host
+        self._per_host = settings.per_host if settings.per_host < settings.connections else None
         self._proxies = Proxies.told(settings.proxy)
         self._certificates, self._trusted = certificates, trusted
         self.credentials = credentials
