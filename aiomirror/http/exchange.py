@@ -30,7 +30,8 @@ if TYPE_CHECKING:
     from aiomirror.http.hosts import Host
     from aiomirror.http.watch import Guard
 
-READ_SIZE = 64 * 1024  # bytes buffered of each answer before the peer is held up
+READ_SIZE = 256 * 1024
+"""Bytes, as many as uvloop reads at once; the peer is held up when twice as many wait to be read."""
 HEADER_CAP = 16 * 1024  # bytes of a status line, and of each header
 PATIENCE = 3  # times the time-out: to connect; a proxy, a name and a handshake each have their own within it
 INTERIM, SWITCHING, FINAL = 100, 101, 200
