@@ -60,22 +60,28 @@ class Goal:
     per: str = ""
 
 
-SNATCH, BARE = "bandersnatch", "bare aiohttp"
+SNATCH, BARE, BARE_MIRROR = "bandersnatch", "bare aiohttp", "bare mirror"
 HASHING = ("sha256sum", "openssl dgst")
 CONDITIONAL = "curl, pages if changed"
 
 CASES = [
-    Case("small", "first sync, small", "small", peers=(BARE, SNATCH)),
-    Case("small-20ms", "first sync, small, 20 ms", "small", delayed=True, peers=(BARE, SNATCH)),
-    Case("mixed", "first sync, mixed", "mixed", peers=(BARE, SNATCH)),
-    Case("mixed-20ms", "first sync, mixed, 20 ms", "mixed", delayed=True, peers=(BARE, SNATCH)),
+    Case("small", "first sync, small", "small", peers=(BARE, BARE_MIRROR, SNATCH)),
+    Case(
+        "small-20ms", "first sync, small, 20 ms", "small", delayed=True,
+        peers=(BARE, BARE_MIRROR, SNATCH),
+    ),
+    Case("mixed", "first sync, mixed", "mixed", peers=(BARE, BARE_MIRROR, SNATCH)),
+    Case(
+        "mixed-20ms", "first sync, mixed, 20 ms", "mixed", delayed=True,
+        peers=(BARE, BARE_MIRROR, SNATCH),
+    ),
     Case(
         "newest-20ms", "newest of 300 projects, 20 ms", "small", Select.NEWEST, delayed=True,
-        peers=("morgan",),
+        peers=(BARE_MIRROR, "morgan"),
     ),
     Case(
         "pins-20ms", "300 pins, 20 ms", "small", Select.PINS, delayed=True,
-        peers=("pip download", "python-pypi-mirror"),
+        peers=(BARE_MIRROR, "pip download", "python-pypi-mirror"),
     ),
     Case(
         "unchanged-20ms", "no-change sync, 5,000 projects, 20 ms", "pages", Select.NEWEST, Kind.UNCHANGED,
@@ -85,11 +91,17 @@ CASES = [
         "changed-20ms", "1 % of 5,000 projects changed, 20 ms", "pages", Select.NEWEST, Kind.CHANGED,
         delayed=True, floors=(CONDITIONAL,), peers=(SNATCH,),
     ),
-    Case("pages", "newest of 5,000 projects, long pages", "pages", Select.NEWEST, peers=(SNATCH,)),
-    Case("huge", "one file of 2 GB over TLS", "huge", tls=True, floors=("curl",), peers=(BARE,)),
+    Case(
+        "pages", "newest of 5,000 projects, long pages", "pages", Select.NEWEST,
+        peers=(BARE_MIRROR, SNATCH),
+    ),
+    Case(
+        "huge", "one file of 2 GB over TLS", "huge", tls=True, floors=("curl",),
+        peers=(BARE, BARE_MIRROR),
+    ),
     Case(
         "huge-20ms", "one file of 2 GB over TLS, 20 ms", "huge", delayed=True, tls=True, floors=("curl",),
-        peers=(BARE,),
+        peers=(BARE, BARE_MIRROR),
     ),
     Case("verify", "verify of mixed", "mixed", kind=Kind.VERIFY, floors=HASHING),
     Case("matrix", "300 roots, 25 targets", "matrix", Select.MATRIX, peers=("morgan",)),

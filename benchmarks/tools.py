@@ -263,9 +263,35 @@ class BareClient:
 
     def command(self, task: Task) -> Command:
         urls = task.write("urls", [f"{task.url}/{entry.path}" for entry in task.wanted])
-        program = Path(__file__).with_name("bare.py")
-        trust = (str(task.authority),) if task.authority else ()
-        return Command((sys.executable, str(program), urls, str(task.dest), str(task.connections), *trust))
+        return _own_program("benchmarks.bare", urls, task)
 
     def fault(self, task: Task, requests: int) -> str:  # noqa: ARG002
         return fault_of_tree(task)
+
+
+class BareMirror:
+    """What a program that asks for the pages and keeps what is promised cannot go below; no floor either."""
+
+    name = "bare mirror"
+
+    def lacks(self, work: Path) -> str:  # noqa: ARG002
+        return ""
+
+    def command(self, task: Task) -> Command:
+        names: dict[str, list[str]] = {}
+        for entry in task.wanted:
+            names.setdefault(entry.project, []).append(entry.filename)
+        everything = task.select is Select.EVERYTHING
+        lines = [project if everything else " ".join([project, *files]) for project, files in names.items()]
+        return _own_program(
+            "benchmarks.bare_mirror", task.write("wanted", lines), task, f"{task.url}/simple/"
+        )
+
+    def fault(self, task: Task, requests: int) -> str:  # noqa: ARG002
+        return fault_of_tree(task)
+
+
+def _own_program(module: str, listed: str, task: Task, *index: str) -> Command:
+    trust = (str(task.authority),) if task.authority else ()
+    arguments = (sys.executable, "-m", module, listed, *index, str(task.dest), str(task.connections), *trust)
+    return Command(arguments, {"PYTHONPATH": str(Path(__file__).parents[1])})

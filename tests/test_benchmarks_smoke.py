@@ -59,21 +59,21 @@ def requests(raw: dict[str, Any]) -> dict[str, int]:
 
 
 def test_a_first_sync_is_complete_with_one_request_for_each_page_and_file(work: Path) -> None:
-    raw = run(work, "small", 0.01, ["aiomirror", "curl"])
+    raw = run(work, "small", 0.01, ["aiomirror", "curl", "bare aiohttp", "bare mirror"])
     assert (raw["projects"], raw["files"]) == (3, 24)
-    assert requests(raw) == {"aiomirror": 3 + 24, "curl": 24}
+    assert requests(raw) == {"aiomirror": 3 + 24, "curl": 24, "bare aiohttp": 24, "bare mirror": 3 + 24}
 
 
 def test_the_newest_files_are_taken_from_long_pages(work: Path) -> None:
-    raw = run(work, "pages", 0.0006, ["aiomirror"])
+    raw = run(work, "pages", 0.0006, ["aiomirror", "bare mirror"])
     assert (raw["projects"], raw["files"]) == (3, 4)
-    assert requests(raw) == {"aiomirror": 3 + 4}
+    assert requests(raw) == {"aiomirror": 3 + 4, "bare mirror": 3 + 4}
 
 
 @pytest.mark.skipif(shutil.which("openssl") is None, reason="openssl is not installed")
 def test_a_large_file_comes_over_tls(work: Path) -> None:
-    raw = run(work, "huge", 0.002, ["aiomirror", "curl"])
-    assert requests(raw) == {"aiomirror": 2, "curl": 1}
+    raw = run(work, "huge", 0.002, ["aiomirror", "curl", "bare aiohttp", "bare mirror"])
+    assert requests(raw) == {"aiomirror": 2, "curl": 1, "bare aiohttp": 1, "bare mirror": 2}
 
 
 @pytest.mark.skipif(shutil.which("openssl") is None, reason="openssl is not installed")
