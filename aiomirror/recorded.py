@@ -46,7 +46,7 @@ def demand_of(index_url: str, parsed: Parsed, rules: Rules, targets: Sequence[Ta
     bounds = rules.admission, sorted(rules.projects.items()), rules.max_depth, rules.max_rounds
     digest.update(f"{rules.all_matching} {formats} {bounds} {cutoffs}".encode())
     for target in targets:
-        tags = hashlib.sha256(" ".join(map(str, target.tags)).encode()).hexdigest()
+        tags = hashlib.sha256(" ".join(target.fitting).encode()).hexdigest()
         digest.update(f"{target.name} {sorted(target.environment.items())} {tags}".encode())
     for part in (parsed.wanted, parsed.constraints, parsed.overrides):
         digest.update(b"\n")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -29,7 +28,7 @@ if TYPE_CHECKING:
     from mirror import Mirror
 
 INDEX = {"AIOMIRROR_INDEX_URL": "http://index.example/simple"}
-HERE = replace(parse_targets(["3.12"], ["macos"])[0], name="current")
+HERE = structs.replace(parse_targets(["3.12"], ["macos"])[0], name="current")
 HOUR = datetime(2026, 4, 10, 12, tzinfo=UTC)
 """The last full hour before the point in time of ``settled``."""
 LINUX, WINDOWS = "manylinux_2_28_x86_64", "win_amd64"
@@ -199,7 +198,7 @@ def test_the_side_that_is_missing_is_the_usual_one() -> None:
 def test_tables_of_the_file() -> None:
     found = config(table("3.12", "linux") + table("pypy3.10", "windows", 'name = "a.b-c_D"')).policy.targets
     first, second = parse_targets(["3.12"], ["linux"]) + parse_targets(["pypy3.10"], ["windows"])
-    assert found == (first, replace(second, name="a.b-c_D"))
+    assert found == (first, structs.replace(second, name="a.b-c_D"))
 
 
 @pytest.mark.parametrize(
@@ -236,7 +235,7 @@ def test_this_machine_is_what_it_says() -> None:
 
 
 def test_a_machine_that_cannot_be_spelt_is_told_where_it_stands() -> None:
-    strange = replace(HERE, implementation="graalpy")
+    strange = structs.replace(HERE, implementation="graalpy")
     with pytest.raises(ConfigError, match=r"^aiomirror\.toml:1: 'graalpy3\.12\.0' is no Python"):
         config(table("current", "linux"), current=lambda: strange)
     with pytest.raises(ConfigError, match=r"^'graalpy3\.12\.0' is no Python"):

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import msgspec
+from msgspec.structs import replace
 
 from aiomirror.errors import ConfigError
 from aiomirror.targets import TargetError, parse_targets

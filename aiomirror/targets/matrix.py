@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from functools import lru_cache, partial
+from types import MappingProxyType
 from typing import TYPE_CHECKING, TypeVar
 
 from aiomirror.targets.platforms import PLATFORM_VARIABLES, Platform, parse_platform
@@ -66,8 +67,8 @@ def current_target(environment: Mapping[str, str], tags: Sequence[Tag]) -> Targe
         python_version=(int(major), int(minor)),
         python_full_version=full_version,
         platform=_best_platform(tags),
-        environment={**environment, "python_full_version": full_version},
-        tags=tuple(dict.fromkeys(tags)),
+        environment=MappingProxyType({**environment, "python_full_version": full_version}),
+        fitting=tuple(dict.fromkeys(map(str, tags))),
     )
 
 
@@ -103,7 +104,8 @@ def _known(current: Target | None, text: str) -> Target:
 def _python_of(target: Target) -> Python:
     """The Python of a target, fit to be put on other platforms; TargetError if it is neither of the two."""
     release = target.python_full_version.partition("+")[0]
-    flags = re.sub(r"^cp[0-9]+", "", target.tags[0].abi) if target.implementation == "cpython" else ""
+    _, abi, _ = target.fitting[0].split("-")
+    flags = re.sub(r"^cp[0-9]+", "", abi) if target.implementation == "cpython" else ""
     return parse_python(f"{target.implementation}{release}{'t' * ('t' in flags)}")
 
 
@@ -133,6 +135,6 @@ def _target(python: Python, platform: Platform, current: Target | None) -> Targe
         python_version=(3, python.minor),
         python_full_version=python.full_version,
         platform=platform.tag,
-        environment=python.environment | dict(platform.environment),
-        tags=tuple(dict.fromkeys(python.tags(platform.tags))),
+        environment=MappingProxyType(python.environment | dict(platform.environment)),
+        fitting=tuple(dict.fromkeys(python.tags(platform.tags))),
     )

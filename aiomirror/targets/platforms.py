@@ -69,10 +69,10 @@ _KNOWN = (
     "current",
 )
 _NUMBER = "(0|[1-9][0-9]?)"
-_UV_LINUX = re.compile(rf"({'|'.join(_LINUX_MACHINES)})-(manylinux[0-9_]+|musllinux[0-9_]+)")
-_GLIBC = re.compile(rf"manylinux_2_{_NUMBER}_(\w+)")
-_MUSL = re.compile(rf"musllinux_1_{_NUMBER}_(\w+)")
-_MACOS = re.compile(rf"macosx_{_NUMBER}_{_NUMBER}_(\w+)")
+_UV_LINUX = rf"({'|'.join(_LINUX_MACHINES)})-(manylinux[0-9_]+|musllinux[0-9_]+)"
+_GLIBC = rf"manylinux_2_{_NUMBER}_(\w+)"
+_MUSL = rf"musllinux_1_{_NUMBER}_(\w+)"
+_MACOS = rf"macosx_{_NUMBER}_{_NUMBER}_(\w+)"
 
 
 class Platform(msgspec.Struct, frozen=True):
@@ -104,7 +104,7 @@ def _tag(text: str) -> str:
     """The spelling as a platform tag, if it is one at all."""
     if text in _ALIASES:
         return _ALIASES[text]
-    if uv := _UV_LINUX.fullmatch(text):
+    if uv := re.fullmatch(_UV_LINUX, text):
         text = f"{uv[2]}_{uv[1]}"
     text = re.sub("[-.]", "_", text)  # as `sysconfig.get_platform` has it: linux-x86_64, macosx-14.0-arm64
     for minor, legacy in _LEGACY_MANYLINUX.items():
@@ -119,9 +119,9 @@ def _environment(os_name: str, sys_platform: str, system: str, machine: str) -> 
 
 
 def _linux(tag: str) -> Platform | None:
-    if glibc := _GLIBC.fullmatch(tag):
+    if glibc := re.fullmatch(_GLIBC, tag):
         machine, platforms = glibc[2], list(_manylinux(int(glibc[1]), glibc[2]))
-    elif musl := _MUSL.fullmatch(tag):
+    elif musl := re.fullmatch(_MUSL, tag):
         machine = musl[2]
         platforms = [f"musllinux_1_{minor}_{machine}" for minor in range(int(musl[1]), -1, -1)]
     elif tag.startswith("linux_"):  # whatever the C library: no wheels but those built on the spot
@@ -145,7 +145,7 @@ def _manylinux(newest: int, machine: str) -> Iterator[str]:
 
 
 def _macos(tag: str) -> Platform | None:
-    match = _MACOS.fullmatch(tag)
+    match = re.fullmatch(_MACOS, tag)
     if match is None or match[3] not in _MAC_MACHINES:
         return None
     machine, major, minor = match[3], int(match[1]), int(match[2])

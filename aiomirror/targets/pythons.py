@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -11,7 +12,7 @@ from packaging.tags import compatible_tags, cpython_tags, generic_tags
 from aiomirror.targets.values import misspelt
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator
 
     from packaging.tags import Tag
 
@@ -31,7 +32,7 @@ _KNOWN = (
     ),
     "current",
 )
-_SPELLING = re.compile(
+_SPELLING = (
     r"(?:(?P<prefix>cp|cpython|python|pp|pypy)-?)?"
     r"3\.?(?P<minor>0|[1-9][0-9]?)"
     r"(?:\.(?P<micro>(?:0|[1-9][0-9]{0,2})(?:(?:a|b|rc)[0-9]{1,2})?))?"
@@ -40,6 +41,8 @@ _SPELLING = re.compile(
 _PYPY = ("pp", "pypy")
 _PYPY_ABI = "pp73"
 """Every PyPy with a Python 3 that is covered here has it, and versions 7.3.x."""
+_EACH = "each"
+"""Stands for each platform in turn: ``packaging`` goes through all of them before it takes the next ABI."""
 
 
 class Python(msgspec.Struct, frozen=True):
@@ -79,26 +82,41 @@ class Python(msgspec.Struct, frozen=True):
             "python_version": f"3.{self.minor}",
         }
 
-    def tags(self, platforms: Sequence[str]) -> Iterator[Tag]:
+    def tags(self, platforms: tuple[str, ...]) -> Iterator[str]:
         """The wheel tags on a machine that takes these platform tags, best first."""
-        version = (3, self.minor)
-        if self.pypy:
-            abi = f"pypy3{self.minor}_{_PYPY_ABI}"
-            yield from generic_tags(f"pp3{self.minor}", [abi], platforms)
-            yield from compatible_tags(version, "pp3", platforms)
-        else:
-            yield from cpython_tags(version, [self._abi], platforms)
-            yield from compatible_tags(version, f"cp3{self.minor}", platforms)
+        for tag in _forms(self):
+            if tag.platform == _EACH:
+                yield from _spread(f"{tag.interpreter}-{tag.abi}", platforms)
+            else:
+                yield str(tag)
 
     @property
-    def _abi(self) -> str:
+    def abi(self) -> str:
+        """What its extension modules are built for: ``cp37m``, ``cp313t``; CPython's alone."""
         flags = "m" if self.minor <= _LAST_WITH_PYMALLOC_FLAG else "t" * self.free_threaded
         return f"cp3{self.minor}{flags}"
 
 
+@lru_cache(maxsize=64)
+def _forms(python: Python) -> tuple[Tag, ...]:
+    """The tags of its wheels, best first, :data:`_EACH` in the place of platforms."""
+    version, number = (3, python.minor), f"3{python.minor}"
+    if python.pypy:
+        own = generic_tags(f"pp{number}", [f"pypy{number}_{_PYPY_ABI}"], [_EACH])
+        return (*own, *compatible_tags(version, "pp3", [_EACH]))
+    own = cpython_tags(version, [python.abi], [_EACH])
+    return (*own, *compatible_tags(version, f"cp{number}", [_EACH]))
+
+
+@lru_cache(maxsize=1024)  # Pythons share what is older than they are
+def _spread(abi: str, platforms: tuple[str, ...]) -> tuple[str, ...]:
+    """The tags of one interpreter and ABI on each of the platforms."""
+    return tuple(f"{abi}-{platform}" for platform in platforms)
+
+
 def parse_python(text: str) -> Python:
     """A Python from its spelling, whatever its letter case; TargetError if it is none."""
-    match = _SPELLING.fullmatch(text.strip().lower())
+    match = re.fullmatch(_SPELLING, text.strip().lower())
     if match is None:
         raise _misspelt(text)
     pypy, threads = match["prefix"] in _PYPY, bool(match["threads"])

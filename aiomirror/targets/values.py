@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from functools import lru_cache
-from types import MappingProxyType
+from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING
 
+import msgspec
 from packaging.specifiers import SpecifierSet
-from packaging.tags import parse_tag
+from packaging.tags import Tag, parse_tag
 from packaging.version import Version
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
-
-    from packaging.tags import Tag
 
 
 MAX_TAGS = 1_000
@@ -53,8 +50,7 @@ def _nearest(text: str, known: Sequence[str]) -> str | None:
     return next(begun, likest if likeness(likest) >= _ALIKE else None)
 
 
-@dataclass(frozen=True, slots=True)
-class Target:
+class Target(msgspec.Struct, frozen=True, dict=True):
     """One implementation and version of Python on one platform.
 
     Two targets that differ in name only are not equal: the name is what a report calls them.
@@ -69,23 +65,40 @@ class Target:
     """``3.12.0`` where no micro version was given."""
     platform: str
     """The best platform tag that wheels are built for; ``linux_ARCH`` only where there is no better one."""
-    environment: Mapping[str, str] = field(hash=False)
+    environment: Mapping[str, str]
     """All variables of environment markers but "extra"."""
-    tags: tuple[Tag, ...] = field(hash=False, repr=False)
-    """The tags of wheels that fit, best first, each once."""
-    _ranks: Mapping[Tag, int] = field(init=False, repr=False, compare=False)
-    _version: Version = field(init=False, repr=False, compare=False)
+    fitting: tuple[str, ...]
+    """The tags of wheels that fit, best first, each once: ``cp312-abi3-win_amd64``.
 
-    def __post_init__(self) -> None:
-        set_field = object.__setattr__  # the way round frozen
-        set_field(self, "environment", MappingProxyType(dict(self.environment)))
-        set_field(self, "_ranks", {tag: rank for rank, tag in enumerate(self.tags)})
-        set_field(self, "_version", Version(self.python_full_version))
+    Texts, for the default matrix has ten thousand of them, and objects take four times as long to make.
+    """
+
+    def __hash__(self) -> int:
+        return hash((self.name, self.python_full_version, self.platform))
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.name}>"
+
+    @property
+    def tags(self) -> tuple[Tag, ...]:
+        """The same as ``packaging`` has them."""
+        return tuple(Tag(*text.split("-")) for text in self.fitting)
+
+    @cached_property
+    def _ranks(self) -> Mapping[str, int]:
+        return {text: rank for rank, text in enumerate(self.fitting)}
+
+    @cached_property
+    def _version(self) -> Version:
+        return Version(self.python_full_version)
 
     def rank(self, tags: Iterable[Tag]) -> int | None:
         """How good a wheel with these tags is, 0 being the best; None where the wheel does not fit."""
+        return self._best(map(str, tags))
+
+    def _best(self, tags: Iterable[str]) -> int | None:
         ranks = self._ranks
-        return min((ranks[tag] for tag in tags if tag in ranks), default=None)
+        return min((ranks[text] for text in tags if text in ranks), default=None)
 
     def rank_of(self, tags: str) -> int | None:
         """As :meth:`rank`, of a compressed tag set as wheels are named; None also for one that is none.
@@ -98,7 +111,7 @@ class Target:
         if count > MAX_TAGS:
             return None
         try:
-            return self.rank(_parsed(tags))
+            return self._best(_parsed(tags))
         except ValueError:
             return None
 
@@ -117,5 +130,9 @@ class Target:
 
 
 # Each target asks the same; of real ones there are few, and of a hostile index's not many are kept.
-_parsed = lru_cache(maxsize=256)(parse_tag)
+@lru_cache(maxsize=256)
+def _parsed(tags: str) -> tuple[str, ...]:
+    return tuple(map(str, parse_tag(tags)))
+
+
 _specifier = lru_cache(maxsize=256)(SpecifierSet)

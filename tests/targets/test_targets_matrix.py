@@ -1,9 +1,9 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import replace
 
 import pytest
+from msgspec.structs import replace
 from packaging.markers import default_environment
 from packaging.specifiers import SpecifierSet
 from packaging.tags import Tag, parse_tag, sys_tags

@@ -5,9 +5,10 @@ from typing import NoReturn
 
 import pytest
 from packaging import tags as packaging_tags
-from packaging.tags import parse_tag
+from packaging.tags import compatible_tags, cpython_tags, generic_tags, parse_tag
 
 from aiomirror.targets import default_matrix, parse_targets
+from aiomirror.targets.platforms import parse_platform
 
 FITS = (
     ("3.12", "linux", "cp312-cp312-manylinux_2_28_x86_64"),
@@ -74,6 +75,32 @@ def test_the_tags_of_linux_in_order() -> None:
         "manylinux_2_16_x86_64",
     ]
     assert best[-2:] == ["manylinux_2_5_x86_64", "manylinux1_x86_64"]
+
+
+@pytest.mark.parametrize("spelling", ["linux", "macos", "windows"])
+@pytest.mark.parametrize(
+    ("minor", "flag"), [(6, "m"), (7, "m"), (8, ""), (12, ""), (13, "t"), (15, ""), (15, "t"), (16, "t")]
+)
+def test_the_tags_of_cpython_in_order(minor: int, flag: str, spelling: str) -> None:
+    own, platforms = f"cp3{minor}", parse_platform(spelling).tags
+    expected = [
+        *cpython_tags((3, minor), [f"{own}{flag}"], platforms),
+        *compatible_tags((3, minor), own, platforms),
+    ]
+    (target,) = parse_targets([f"3.{minor}{'t' if flag == 't' else ''}"], [spelling])
+    assert list(target.tags) == expected
+    assert list(target.fitting) == [str(tag) for tag in expected]
+
+
+@pytest.mark.parametrize("spelling", ["linux", "macos", "windows"])
+def test_the_tags_of_pypy_in_order(spelling: str) -> None:
+    platforms = parse_platform(spelling).tags
+    expected = [
+        *generic_tags("pp310", ["pypy310_pp73"], platforms),
+        *compatible_tags((3, 10), "pp3", platforms),
+    ]
+    (target,) = parse_targets(["pypy3.10"], [spelling])
+    assert list(target.tags) == expected
 
 
 def test_the_running_interpreter_is_not_asked(monkeypatch: pytest.MonkeyPatch) -> None:
