@@ -21,6 +21,14 @@ if TYPE_CHECKING:
 
 IMPORTED = "import json, sys; {}; print(json.dumps([code, *sys.modules]))"
 RUN = IMPORTED.format("from aiomirror.cli import main; code = main(sys.argv[1:])")
+COLLECT = """
+import gc, json, sys
+from aiomirror.cli import process
+process._spare_collector()
+first, code = gc.get_stats(), process.main(sys.argv[1:])
+print(json.dumps([[one["collections"] for one in stats] for stats in (first, gc.get_stats())]))
+assert code == 0
+"""
 READ = """
 import os, sys
 from aiomirror.cli import main
@@ -41,6 +49,7 @@ SELDOM = {
     "aiomirror.requirements.locks",
     "aiomirror.simple.read_html",
     "aiomirror.verify",
+    "difflib",
     "importlib.metadata",
     "keyring",
     "lxml",
@@ -54,6 +63,8 @@ SELDOM = {
 """Not for a plain sync of wheels from an index that answers in JSON."""
 FOLLOWING = {"aiomirror.dependencies", "aiomirror.metadata", "aiomirror.resolution"}
 RESOLVING = {"aiomirror.resolution.engine", "aiomirror.resolution.solver", "resolvelib"}
+REQUIRING = {"packaging.markers", "packaging.requirements"}
+"""The parser of requirements and markers, which names and pins do not need."""
 NETWORK = {"aiohttp", "aiomirror.http", "aiomirror.sync"}
 PROGRAM = {"aiomirror.cli.commands", "aiomirror.config", "argparse", "asyncio", "msgspec", "packaging"}
 
@@ -81,7 +92,20 @@ def command(mirror: Mirror, *args: str) -> tuple[str, ...]:
 def test_a_run_without_dependencies(mirror: Mirror) -> None:
     modules = imported(*command(mirror, "--no-deps"))
     assert modules >= NETWORK
-    assert not modules & (SELDOM | FOLLOWING | RESOLVING)
+    assert not modules & (SELDOM | FOLLOWING | RESOLVING | REQUIRING)
+
+
+def test_pins_need_no_parser(mirror: Mirror, tmp_path: Path) -> None:
+    frozen = tmp_path / "frozen.txt"
+    frozen.write_text("foo==1.0\nzope.foo==2026.10.18\n")
+    mirror.upstream.add_file("zope-foo", "zope_foo-2026.10.18-py3-none-any.whl")
+    assert not imported(*command(mirror, "--no-deps", "-r", str(frozen))) & REQUIRING
+
+
+def test_nothing_is_collected_in_a_short_run(mirror: Mirror) -> None:
+    """The collector would go through all that is imported, three times, and find nothing."""
+    first, last = json.loads(said(COLLECT, *command(mirror, "--no-deps", "--quiet")))
+    assert last == first
 
 
 def test_the_resolver_is_for_what_is_not_known_yet(mirror: Mirror) -> None:

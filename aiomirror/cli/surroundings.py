@@ -8,7 +8,6 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
-from packaging.markers import default_environment
 from packaging.tags import sys_tags
 
 from aiomirror.config import build
@@ -41,6 +40,8 @@ def settled(told: Told, options: FileOptions) -> Config:
 
 def this_machine() -> Target:
     """The target that ``current`` stands for."""
+    from packaging.markers import default_environment  # noqa: PLC0415 (seldom needed)
+
     environment = {name: str(value) for name, value in default_environment().items()}
     return current_target(environment, list(sys_tags()))
 

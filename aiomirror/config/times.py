@@ -11,14 +11,12 @@ _NAMES = {
     **{unit: unit for unit in _SECONDS},
     **dict(zip(("second", "sec", "minute", "min", "hour", "day", "week"), "ssmmhdw", strict=True)),
 }
+# The patterns are texts, which ``re`` compiles once they are needed: most runs are told no times.
 _PART = r"(\d{1,9}(?:\.\d{1,9})?)\s*([a-z]+)"
-_WORDS = re.compile(rf"{_PART}(?:[\s,]*{_PART})*", re.IGNORECASE | re.ASCII)
+_WORDS = rf"(?ai){_PART}(?:[\s,]*{_PART})*"
 _NUMBER = r"(\d{1,9}(?:\.\d{1,9})?)"
-_ISO = re.compile(
-    rf"P(?=.)(?:{_NUMBER}W)?(?:{_NUMBER}D)?(?:T(?=.)(?:{_NUMBER}H)?(?:{_NUMBER}M)?(?:{_NUMBER}S)?)?",
-    re.IGNORECASE | re.ASCII,
-)
-_DATE = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
+_ISO = rf"(?ai)P(?=.)(?:{_NUMBER}W)?(?:{_NUMBER}D)?(?:T(?=.)(?:{_NUMBER}H)?(?:{_NUMBER}M)?(?:{_NUMBER}S)?)?"
+_DATE = r"(?a)\d{4}-\d{2}-\d{2}"
 
 
 def duration(text: str) -> timedelta:
@@ -28,10 +26,10 @@ def duration(text: str) -> timedelta:
         ValueError: it is nothing of the kind; a number without a unit, months and years are not.
     """
     text = text.strip()
-    if iso := _ISO.fullmatch(text):
+    if iso := re.fullmatch(_ISO, text):
         parts = zip(iso.groups(), "wdhms", strict=True)
         return _sum([(number, unit) for number, unit in parts if number])
-    if _WORDS.fullmatch(text):
+    if re.fullmatch(_WORDS, text):
         found = [(number, _unit(word)) for number, word in re.findall(_PART, text.lower())]
         if all(unit for _, unit in found):
             return _sum(found)
@@ -61,9 +59,9 @@ def moment(text: str) -> datetime | timedelta:
     """
     text = text.strip()
     try:
-        if _DATE.fullmatch(text):
+        if re.fullmatch(_DATE, text):
             return datetime.combine(date.fromisoformat(text), time(), UTC) + timedelta(days=1)
-        if _DATE.match(text):
+        if re.match(_DATE, text):
             return _timestamp(text)
         return duration(text)
     except (ValueError, OverflowError):

@@ -45,7 +45,7 @@ Read = Callable[[str], bytes]
 MAX_NESTING = 50
 """Files within files; deeper ones come from links that lead back, which no comparison of paths can tell."""
 
-_SCHEME = re.compile(r"[a-z][a-z0-9+.-]+:", re.IGNORECASE)  # one letter and a colon is a drive
+_SCHEME = r"[A-Za-z][A-Za-z0-9+.-]+:"  # one letter and a colon is a drive
 
 
 def gather(
@@ -296,7 +296,7 @@ def _shown(path: str) -> str:
 
 def _beneath(path: str, nested: str) -> str:
     """A nested path, which is relative to the folder of the file that names it."""
-    if nested == "-" or path == "-" or _SCHEME.match(nested):
+    if nested == "-" or path == "-" or re.match(_SCHEME, nested):
         return nested
     return os.path.join(os.path.dirname(path), nested)  # noqa: PTH118, PTH120 (text, as it was written)
 

@@ -5,7 +5,6 @@ Nothing is built: what a file leaves to its build backend is an error here.
 
 from __future__ import annotations
 
-from difflib import get_close_matches
 from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
@@ -66,6 +65,8 @@ def not_offered(
     problems = []
     for name in asked:
         if (normal := canonicalize_name(name)) not in there:
+            from difflib import get_close_matches  # noqa: PLC0415 (for errors only)
+
             near = get_close_matches(normal, sorted(there), n=1)
             hint = f"; did you mean {near[0]}?" if near else ""
             problems.append(
