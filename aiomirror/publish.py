@@ -11,6 +11,7 @@ import msgspec
 
 from aiomirror.holdings import PAGES
 from aiomirror.plan import Remembered
+from aiomirror.simple.published import listing
 from aiomirror.simple.render import render_html, render_json, render_root_html, render_root_json
 from aiomirror.simple.values import HTML_TYPE, JSON_TYPE, ProjectFile, ProjectPage
 from aiomirror.store import PageWrite
@@ -182,7 +183,8 @@ class Press:
 
 def project_pages(page: ProjectPage) -> dict[str, bytes]:
     """A project page in each of its forms, by file name."""
-    return {name: _RENDER[kind](page) for name, kind in PAGES.items()}
+    offered = listing(page)
+    return {name: _RENDER[kind](page, offered) for name, kind in PAGES.items()}
 
 
 def root_pages(names: Iterable[NormalizedName]) -> dict[str, bytes]:

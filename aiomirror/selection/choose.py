@@ -23,7 +23,7 @@ from aiomirror.simple.values import ProjectFile
 from aiomirror.wording import abridged
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Mapping, Sequence
 
     from packaging.specifiers import SpecifierSet
     from packaging.utils import NormalizedName
@@ -80,12 +80,9 @@ class _Reasons(dict[str, LeftOut]):
 
     def leave(self, files: Iterable[ProjectFile], reason: LeftOut) -> None:
         for file in files:
-            self.leave_one(file.filename, reason)
-
-    def leave_one(self, name: str, reason: LeftOut) -> None:
-        known = self.get(name)
-        if known is None or known < reason:
-            self[name] = reason
+            known = self.setdefault(file.filename, reason)
+            if known is not reason and known < reason:
+                self[file.filename] = reason
 
 
 def select(page: ProjectPage, wants: Sequence[Wanted], policy: Policy) -> Selection:
@@ -113,18 +110,11 @@ def _releases(page: ProjectPage, policy: Policy, reasons: _Reasons) -> dict[obje
         reasons.leave(page.files, LeftOut.QUARANTINED)
         return releases
     admission = Admission(page.project, policy)
-    # On a disk that ignores case the second of two such names would replace the first.  The first of the page
-    # is the one, whatever is asked, so that no run takes the other.
-    first: dict[str, ProjectFile] = {}
     alike: dict[str, _Release] = {}  # most files of a version spell it alike, and it is read once only
-    for file in page.files:
-        name = file.filename
-        if first.setdefault(name.casefold(), file) is not file:
-            reasons.leave_one(name, LeftOut.SAME_BUT_FOR_CASE)
-            continue
-        parsed = parse_filename(name, page.project)
+    for file in _distinct(page.files, reasons):
+        parsed = parse_filename(file.filename, page.project)
         if reason := admission.refusal(file, parsed):
-            reasons.leave_one(name, reason)
+            reasons.leave([file], reason)
             continue
         assert parsed is not None
         text = parsed.version
@@ -134,6 +124,21 @@ def _releases(page: ProjectPage, policy: Policy, reasons: _Reasons) -> dict[obje
             alike[text] = release
         release.files.append(file)
     return releases
+
+
+def _distinct(files: Sequence[ProjectFile], reasons: _Reasons) -> Sequence[ProjectFile]:
+    """Those whose names differ in more than case from all that precede them.
+
+    On a disk that ignores case the second of two such names would replace the first.  The first of the page
+    is the one, whatever is asked, so that no run takes the other.
+    """
+    first = {file.filename.casefold(): file for file in reversed(files)}
+    if len(first) == len(files):
+        return files
+    distinct = [file for file in files if first[file.filename.casefold()] is file]
+    others = [file for file in files if first[file.filename.casefold()] is not file]
+    reasons.leave(others, LeftOut.SAME_BUT_FOR_CASE)
+    return distinct
 
 
 def _choose(
@@ -220,12 +225,18 @@ def _mismatch(text: str, specifier: SpecifierSet, *, every: bool) -> LeftOut | N
     return None if named else LeftOut.OTHER_VERSION
 
 
-def _without_prereleases(candidates: Iterable[str], specifier: SpecifierSet, policy: Policy) -> set[str]:
-    """PEP 440: pre-releases only where asked for, named by the specifier, or all that there is."""
-    texts = set(candidates)
-    known = [text for text in texts if parse_version(text) is not None]
-    unknown = texts.difference(known)
-    return unknown.union(specifier.filter(known, prereleases=True if policy.prereleases else None))
+def _without_prereleases(candidates: Collection[str], specifier: SpecifierSet, policy: Policy) -> set[str]:
+    """PEP 440: pre-releases only where asked for, named by the specifier, or all that there is.
+
+    ``candidates`` are versions, each spelt in one way.
+    """
+    texts = {version: text for text in candidates if (version := parse_version(text)) is not None}
+    unknown = set(candidates).difference(texts.values())
+    prereleases = True if policy.prereleases else None
+    if any(one.operator == "===" for one in specifier):  # goes by what is written
+        return unknown.union(specifier.filter(texts.values(), prereleases=prereleases))
+    # What was read already is not read again.
+    return unknown.union(texts[one] for one in specifier.filter(texts, prereleases=prereleases))
 
 
 def _digest_admitted(file: ProjectFile, hashes: Hashes) -> bool:

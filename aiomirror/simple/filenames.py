@@ -53,6 +53,10 @@ _OTHER = ParsedName(FileKind.OTHER, None)
 _ZERO = Version("0")
 _SEPARATORS = "-_."
 
+_KEPT = 2_048
+"""Names whose reading is remembered: each is read again when files are chosen and when they are published.
+The wheels of a version, of which a page may list a hundred, begin alike, and are one of these together."""
+
 # Longer endings first where one ends with another.
 _ENDINGS = (
     *(
@@ -99,12 +103,8 @@ def parse_filename(filename: str, project: NormalizedName) -> ParsedName | None:
     if len(filename) > MAX_FILENAME:
         return None
     if filename.endswith(".whl"):
-        return _wheel(filename[:-4], project)
-    lower = filename.lower()
-    for ending, kind in _ENDINGS:
-        if lower.endswith(ending):
-            return _archive(filename[: -len(ending)], ending, kind, project)
-    return _OTHER
+        return _wheel(filename[:-4].rsplit("-", 3)[0], project)
+    return _no_wheel(filename, project)
 
 
 def version_key(text: str) -> VersionKey:
@@ -129,14 +129,24 @@ def _parse_version(text: str) -> Version | None:
 _normal = lru_cache(maxsize=1_024)(canonicalize_name)
 
 
-def _wheel(stem: str, project: NormalizedName) -> ParsedName | None:
-    """Wheel names are escaped: the first dash ends the project's name, without exception."""
-    parts = stem.split("-")
-    if _normal(parts[0]) != project:
+@lru_cache(maxsize=_KEPT)
+def _wheel(head: str, project: NormalizedName) -> ParsedName | None:
+    """What precedes the three tags.  Wheel names are escaped: the first dash ends the project's."""
+    name, *rest = head.split("-")
+    if _normal(name) != project:
         return None
-    if len(parts) == 5 or (len(parts) == 6 and parts[2][:1].isdigit()):  # noqa: PLR2004 (PEP 427)
-        return ParsedName(_WHEEL, parts[1] or None)
+    if len(rest) == 1 or (len(rest) == 2 and rest[1][:1].isdigit()):  # noqa: PLR2004 (a build number, PEP 427)
+        return ParsedName(_WHEEL, rest[0] or None)
     return ParsedName(_WHEEL, None)
+
+
+@lru_cache(maxsize=_KEPT)
+def _no_wheel(filename: str, project: NormalizedName) -> ParsedName | None:
+    lower = filename.lower()
+    for ending, kind in _ENDINGS:
+        if lower.endswith(ending):
+            return _archive(filename[: -len(ending)], ending, kind, project)
+    return _OTHER
 
 
 def _archive(stem: str, ending: str, kind: FileKind, project: NormalizedName) -> ParsedName | None:
@@ -147,7 +157,9 @@ def _archive(stem: str, ending: str, kind: FileKind, project: NormalizedName) ->
         return None
     if not rest:
         return ParsedName(kind, None)
-    if kind is _SDIST and parse_version(rest) is None and (built := _BUILT.match(rest)):
+    if kind is _SDIST and parse_version(rest) is not None:
+        return ParsedName(kind, rest)
+    if kind is _SDIST and (built := _BUILT.match(rest)):
         kind, version = _LEGACY, str(built[1])  # a "dumb" archive: foo-1.0.linux-x86_64.tar.gz
     else:
         version = rest if kind is _SDIST else _built_version(rest, ending)

@@ -38,7 +38,8 @@ MAX_URL = 8_192
 _PORT = r"(?::[0-9]{1,4}|:[1-5][0-9]{4})?"  # surely in range
 _ABSOLUTE = re.compile(rf"https?://[A-Za-z0-9.-]+{_PORT}/[A-Za-z0-9%+@!~._/-]*")
 _SEGMENT = r"[A-Za-z0-9%+@!~_-][A-Za-z0-9%+@!~._-]*"  # no leading dot: dot segments go the long way
-_RELATIVE = re.compile(rf"((?:\.\./){{0,8}}|\./|/)((?:{_SEGMENT}/)*{_SEGMENT})")
+_NAME = re.compile(_SEGMENT)
+_FOLDER = re.compile(rf"((?:\.\./){{0,8}}|\./|/)((?:{_SEGMENT}/)*)")
 
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _BAD_HOST = re.compile(r"[\x00-\x20\x7f\"%<>\\^`{|}]")
@@ -122,18 +123,22 @@ def _plain_url(base: str, path: str) -> str | None:
     """Where a path of one of the usual shapes leads; None for any other shape."""
     if _ABSOLUTE.fullmatch(path):
         return path
-    if (match := _RELATIVE.fullmatch(path)) is None or (folder := _folder(base, match[1])) is None:
+    up, slash, name = path.rpartition("/")
+    if _NAME.fullmatch(name) is None or (folder := _folder(base, up + slash)) is None:
         return None
-    return folder + match[2]
+    return folder + name
 
 
-@lru_cache(maxsize=64)
-def _folder(base: str, up: str) -> str | None:
-    """The URL of the folder that ``up`` names (none, ``./``, ``/``, ``../``…), with its slash."""
+@lru_cache(maxsize=64)  # the files of a page are in few folders, often in one
+def _folder(base: str, path: str) -> str | None:
+    """The URL of the folder at ``path``, which is empty or ends with a slash; None for an unusual shape."""
+    if (match := _FOLDER.fullmatch(path)) is None:
+        return None
+    up, down = match.groups()
     if _ABSOLUTE.fullmatch(base) and "/." not in base and base.find("//", len("https://")) < 0:
-        return _ascended(base, up)
+        return _ascended(base, up) + down
     link = _resolve(base, up or ".")
-    return None if link is None else link.url
+    return None if link is None else link.url + down
 
 
 def _ascended(base: str, up: str) -> str:

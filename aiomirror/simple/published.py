@@ -6,6 +6,7 @@ A page is a pure function of its value, whatever order its files come in: equal 
 from __future__ import annotations
 
 import re
+from collections import defaultdict
 from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import quote
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
     from packaging.utils import NormalizedName
 
+    from aiomirror.simple.filenames import VersionKey
     from aiomirror.simple.values import Digests, ProjectFile, ProjectPage, ProjectStatus
 
 STATUS_MARKERS = frozenset({"active", "archived", "quarantined", "deprecated"})
@@ -44,17 +46,15 @@ def listing(page: ProjectPage) -> Listing:
     if page.status.marker == "quarantined":
         # PEP 792: such a page MUST NOT offer files, and installers do not look at the marker themselves.
         return Listing((), ())
-    files = sorted(page.files, key=_filename)
-    versions = {file.filename: _version(file, page.project) for file in files}
-    if len(versions) < len(files):
+    if len(set(map(_filename, page.files))) < len(page.files):
         raise ValueError(f"{page.project}: a file is listed twice")
-    for file in files:
+    by_version: defaultdict[str | None, list[ProjectFile]] = defaultdict(list)
+    for file in sorted(page.files, key=_filename):
         _check(file, page.project)
+        by_version[_version(file, page.project)].append(file)
     # Each version is looked at once: a page has many files of each.
-    ordered = sorted({version for version in versions.values() if version is not None})
-    ordered.sort(key=version_key)
-    places: dict[str | None, int] = {version: place for place, version in enumerate(ordered)}
-    files.sort(key=lambda file: places.get(versions[file.filename], len(ordered)))
+    ordered = sorted((version for version in by_version if version is not None), key=_place)
+    files = [file for version in (*ordered, None) for file in by_version[version]]
     return Listing(files, tuple(dict.fromkeys(map(_normal_form, ordered))))
 
 
@@ -90,6 +90,10 @@ def _filename(file: ProjectFile) -> str:
 def _version(file: ProjectFile, project: NormalizedName) -> str | None:
     parsed = parse_filename(file.filename, project)
     return parsed.version if parsed else None
+
+
+def _place(version: str) -> tuple[VersionKey, str]:
+    return version_key(version), version  # of two spellings of one version, always the same is first
 
 
 def _normal_form(text: str) -> str:

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
     from packaging.utils import NormalizedName
 
+    from aiomirror.simple.published import Listing
     from aiomirror.simple.values import Digests, ProjectFile, ProjectPage, ProjectStatus
 
 API_VERSION = "1.4"
@@ -89,12 +90,12 @@ class _Root(msgspec.Struct):
     projects: list[_RootProject]
 
 
-def render_json(page: ProjectPage) -> bytes:
-    """The page in PEP 691's form.
+def render_json(page: ProjectPage, listing: Listing | None = None) -> bytes:
+    """The page in PEP 691's form; ``listing`` is what it offers, where that has been made already.
 
     Raises ValueError if a file has no sha256 or no size, or is there twice: mistakes of the caller.
     """
-    listing = published.listing(page)
+    listing = listing or published.listing(page)
     status = published.status(page.status)
     return _encode(
         _Page(
@@ -172,15 +173,14 @@ _STYLE = (
 )
 
 
-def render_html(page: ProjectPage) -> bytes:
-    """The page in PEP 503's form.
+def render_html(page: ProjectPage, listing: Listing | None = None) -> bytes:
+    """The page in PEP 503's form; ``listing`` is what it offers, where that has been made already.
 
     Raises ValueError if a file has no sha256 or no size, or is there twice: mistakes of the caller.
     """
+    listing = listing or published.listing(page)
     metas, note = _status(page.status)
-    return _document(
-        page.project, [_anchor(file) for file in published.listing(page).files], metas=metas, note=note
-    )
+    return _document(page.project, map(_anchor, listing.files), metas=metas, note=note)
 
 
 def render_root_html(projects: Iterable[NormalizedName]) -> bytes:
@@ -216,24 +216,25 @@ def _status(status: ProjectStatus) -> tuple[str, str]:
 
 
 def _anchor(file: ProjectFile) -> str:
-    attributes = "".join(f' {name}="{_escape(value)}"' for name, value in _attributes(file))
-    href = f"{published.link(file.filename)}#sha256={file.hashes['sha256']}"
-    return f'<a href="{href}"{attributes}>{_escape(file.filename)}</a><br>\n'
+    name = file.filename
+    link = published.link(name)
+    text = name if link is name else _escape(name)  # what no URL need encode, no document need escape
+    return f'<a href="{link}#sha256={file.hashes["sha256"]}"{_attributes(file)}>{text}</a><br>\n'
 
 
-def _attributes(file: ProjectFile) -> list[tuple[str, str]]:
-    attributes = []
+def _attributes(file: ProjectFile) -> str:
+    attributes = ""
     if file.requires_python:
-        attributes.append(("data-requires-python", file.requires_python))
+        attributes += f' data-requires-python="{_escape(file.requires_python)}"'
     if file.yanked is not None:
         # Always with a value: pip and pdm install a yanked file whose attribute has none.
-        attributes.append(("data-yanked", file.yanked))
+        attributes += f' data-yanked="{_escape(file.yanked)}"'
     if file.core_metadata is not None:
         # pip 22.3 to 23.1 know the older name only (PEP 714).
-        digest = _metadata_digest(file.core_metadata)
-        attributes += [("data-core-metadata", digest), ("data-dist-info-metadata", digest)]
+        digest = _escape(_metadata_digest(file.core_metadata))
+        attributes += f' data-core-metadata="{digest}" data-dist-info-metadata="{digest}"'
     if provenance := published.provenance(file):
-        attributes.append(("data-provenance", provenance))
+        attributes += f' data-provenance="{_escape(provenance)}"'
     return attributes
 
 

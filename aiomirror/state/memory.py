@@ -159,7 +159,6 @@ def _settled(  # noqa: PLR0917 (a row)
 
 
 def _settled_row(project: NormalizedName, one: Settled) -> tuple[object, ...]:
-    wanted, left_out = json.dumps(one.wanted), json.dumps(dict(one.left_out))
     return (
         project,
         one.demand,
@@ -168,8 +167,8 @@ def _settled_row(project: NormalizedName, one: Settled) -> tuple[object, ...]:
         one.last_modified,
         one.serial,
         one.root,
-        wanted,
-        left_out,
+        msgspec.json.encode(one.wanted).decode(),
+        msgspec.json.encode(dict(one.left_out)).decode(),
     )
 
 

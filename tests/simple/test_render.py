@@ -14,6 +14,7 @@ from hypothesis import given, strategies as st
 from lxml import etree
 from packaging.utils import canonicalize_name
 
+from aiomirror.simple.published import listing
 from aiomirror.simple.read import read_page, read_root
 from aiomirror.simple.render import render_html, render_json, render_root_html, render_root_json
 from aiomirror.simple.values import HTML_TYPE, JSON_TYPE, ProjectFile, ProjectPage, ProjectStatus
@@ -405,6 +406,13 @@ def test_unverified_files_are_refused(changes: dict[str, Any]) -> None:
 def test_a_file_listed_twice_is_refused() -> None:
     with pytest.raises(ValueError, match="twice"):
         render_json(make_page(make_file(), make_file()))
+
+
+def test_both_forms_of_one_listing() -> None:
+    page = make_page(make_file("foo_bar-2.0-py3-none-any.whl"), make_file(), make_file("foo-bar-1.0.tar.gz"))
+    offered = listing(page)
+    assert render_json(page, offered) == render_json(page)
+    assert render_html(page, offered) == render_html(page)
 
 
 # Root index
