@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from benchmarks.cases import Kind
 from benchmarks.corpus import Corpus
 from benchmarks.latency import Delay
-from benchmarks.measure import Run, run, settle, warm
+from benchmarks.measure import Run, recall, run, settle, warm
 from benchmarks.tls import Authority
 from benchmarks.tools import Aiomirror, Command, Task, Tool, files_below
 from benchmarks.upstream import Upstream
@@ -133,6 +133,7 @@ class Rounds:
         own.mkdir(parents=True, exist_ok=True)
         command: Command = tool.command(task)
         line = self._lines[tool.name]
+        recall(files_below(self.corpus.root))
         warm(self._dest, sum(entry.size for entry in wanted) if self._case.kind is Kind.FIRST else 0)
         took = run(command.arguments, upstream, own, launcher=self._launcher, more=command.more)
         held = task
