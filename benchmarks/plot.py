@@ -11,8 +11,19 @@ if TYPE_CHECKING:
 
 LEFT, WIDTH, BAR, GAP = 270, 560, 16, 26
 """Pixels: the column of names, the longest bar, a bar with its space, the space above a group."""
-COLOURS = {"aiomirror": "#2457a6", "curl": "#9a9a9a", "curl, pages if changed": "#9a9a9a", "wget2": "#c2c2c2"}
-OTHER = "#d98b3a"
+FLOOR, OTHER_FLOOR, BARE = "#9a9a9a", "#c2c2c2", "#dcd3c4"
+COLOURS = {
+    "aiomirror": "#2457a6",
+    "curl": FLOOR,
+    "curl, pages if changed": FLOOR,
+    "sha256sum": FLOOR,
+    "wget2": OTHER_FLOOR,
+    "openssl dgst": OTHER_FLOOR,
+    "bare aiohttp": BARE,
+    "bare mirror": BARE,
+}
+"""Grey is what is no mirror, pale what is no program that anybody could use; the others are peers."""
+PEER = "#d98b3a"
 SHORTEST = 0.1
 """Seconds at the left edge of the bars."""
 
@@ -28,7 +39,7 @@ def plot(groups: Sequence[tuple[str, Mapping[str, float]]]) -> str:
         parts.append(_text(10, y - 5, title, weight="bold"))
         for tool, seconds in bars.items():
             length = WIDTH * max(0.0, math.log10(max(seconds, SHORTEST) / SHORTEST)) / decades
-            colour = COLOURS.get(tool, OTHER)
+            colour = COLOURS.get(tool, PEER)
             parts.append(_text(LEFT - 8, y + 11, tool, anchor="end"))
             size = f'width="{max(1.0, length):.1f}" height="{BAR - 3}"'
             parts.append(f'<rect x="{LEFT}" y="{y}" {size} fill="{colour}"/>')
