@@ -39,6 +39,16 @@ async def test_the_query_is_sent_and_the_fragment_is_not(upstream: Upstream, url
     assert [request.target for request in upstream.requests] == [f"{PATH}?signed=a%2Fb%2Bc"]
 
 
+@pytest.mark.parametrize(("rest", "target"), [("", "/"), ("?a=/b", "/?a=/b"), ("/", "/")])
+async def test_an_address_without_a_path(upstream: Upstream, rest: str, target: str) -> None:
+    """RFC 9112, 3.2.1: an empty path is sent as a slash."""
+    async with running() as client:
+        with pytest.raises(StatusError) as caught:
+            await fetched(client, upstream.base + rest)
+    assert caught.value.status == 404
+    assert [request.target for request in upstream.requests] == [target]
+
+
 async def test_credentials_of_a_proxy_go_with_every_request(upstream: Upstream, page: str) -> None:
     """Also with those on a connection that is there already; the index's own are others."""
     proxy = upstream.base.replace("://", "://me:pr0xy@")

@@ -95,7 +95,7 @@ class Exchanges:
     async def get(self, host: Host, url: str, headers: Mapping[str, str], guard: Guard) -> Response:
         """The answer to one GET, redirects too; connected anew where no connection waits.
 
-        ``url`` has a path, and neither credentials nor a fragment.
+        ``url`` has neither credentials nor a fragment.
 
         Raises:
             aiohttp.ClientError: no connection, or one that broke.
@@ -147,7 +147,8 @@ def _open(connection: Connection) -> tuple[ResponseHandler, asyncio.Transport]:
 
 def _message(route: _Route, host: Host, url: str, headers: Mapping[str, str]) -> bytes:
     """The request as it is sent (RFC 9112, 3)."""
-    target = url[url.index("/", len("https://")) :]
+    slash = url.find("/", len("https://"))
+    target = "/" if slash < 0 else url[slash:]
     if host.proxy is not None and url.startswith("http:"):
         target = url
         # The connector leaves what the proxy wants to know with its request.
