@@ -88,12 +88,27 @@ async def test_a_server_that_hangs_up_after_each_answer(upstream: Upstream, url:
 
 @pytest.mark.parametrize(
     "bad",
-    ["ftp://x.example/", "/relative", "http://", "http://[x/", "http://x.example:99999999/", "file:///etc"],
+    [
+        "ftp://x.example/",
+        "/relative",
+        "http://",
+        "http://[x/",
+        "http://[::1]@",
+        "http://x.example:99999999/",
+        "file:///etc",
+    ],
 )
 async def test_what_is_no_address(bad: str) -> None:
     async with running() as client:
         with pytest.raises(UpstreamError, match="not a usable http or https address"):
             await client.get_page(bad, accept=ACCEPT)
+
+
+async def test_a_redirect_to_what_is_no_address(upstream: Upstream, page: str) -> None:
+    upstream.always(PAGE, Redirect("http://[::1]@"))
+    async with running() as client:
+        with pytest.raises(RedirectError, match="a redirect to "):
+            await client.get_page(page, accept=ACCEPT)
 
 
 async def test_link_local_addresses_come_only_from_the_person() -> None:

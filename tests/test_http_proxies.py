@@ -51,6 +51,7 @@ async def test_no_proxy_at_all(upstream: Upstream, page: str, monkeypatch: pytes
         ("http://me:s3cret@", "the proxy's address cannot be used"),
         ("http://me:s3cret/@proxy.example", "the proxy's address cannot be used"),
         ("http://me:s3cret@[proxy/", "the proxy's address cannot be used"),
+        ("http://me:s3cret[::1]@", "the proxy's address cannot be used"),
     ],
 )
 async def test_a_proxy_that_cannot_be_used(proxy: str, why: str) -> None:

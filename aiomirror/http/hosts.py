@@ -94,8 +94,9 @@ class Hosts:
             return host, url, None
         parsed = parse(url)
         host, header = self.of(parsed), userinfo(parsed)
-        if slash > 0 and header is None and len(self._by_beginning) < MOST:
-            self._by_beginning[url[:slash]] = host
+        beginning = url[: max(slash, 0)]
+        if beginning.isascii() and beginning and header is None and len(self._by_beginning) < MOST:
+            self._by_beginning[beginning] = host
         return host, str(parsed if header is None else parsed.with_user(None)), header
 
     def of(self, url: URL) -> Host:

@@ -12,6 +12,8 @@ from yarl import URL
 
 from aiomirror.errors import UpstreamError
 
+UNUSABLE = (ValueError, IndexError)
+"""What yarl makes of texts that are no addresses; IndexError of brackets before an @ that no host follows."""
 _PLAIN = re.compile(r"[!-~]+")
 
 
@@ -43,7 +45,7 @@ def parse(url: str) -> URL:
         parsed = URL(url, encoded=_PLAIN.fullmatch(url) is not None)
         if parsed.scheme in {"http", "https"} and parsed.host and parsed.port is not None:
             return parsed.with_fragment(None) if "#" in url else parsed
-    except ValueError:
+    except UNUSABLE:
         pass
     raise UpstreamError(masked(url), "not a usable http or https address")
 

@@ -8,7 +8,7 @@ from urllib.request import getproxies, proxy_bypass
 from yarl import URL
 
 from aiomirror.errors import ConfigError, UpstreamError
-from aiomirror.http.origins import masked
+from aiomirror.http.origins import UNUSABLE, masked
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -69,6 +69,6 @@ def usable(proxy: str) -> URL:
             raise ConfigError(f"proxies of the kind {parsed.scheme!r} are not supported")
         if parsed.host and parsed.port:
             return parsed
-    except ValueError:
+    except UNUSABLE:
         pass
     raise ConfigError("the proxy's address cannot be used")

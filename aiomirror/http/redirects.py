@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from yarl import URL
 
 from aiomirror.errors import RedirectError, UpstreamError
-from aiomirror.http.origins import hostname, link_local, masked, parse
+from aiomirror.http.origins import UNUSABLE, hostname, link_local, masked, parse
 
 if TYPE_CHECKING:
     from collections.abc import Container, Sequence
@@ -43,7 +43,7 @@ def redirected(seen: Sequence[URL], location: str | None, named: Container[str] 
 def _joined(here: URL, location: str) -> URL:
     try:
         target = parse(str(here.join(URL(location, encoded=location.isascii() and " " not in location))))
-    except (UpstreamError, ValueError):
+    except (UpstreamError, *UNUSABLE):
         raise RedirectError(masked(here), f"a redirect to {masked(location)}") from None
     # Whatever name and password stand there are not ours to use.
     return target.with_user(None)
