@@ -30,7 +30,7 @@ LAST = ("Accept-Encoding: identity", "", "")
 """What every request ends with."""
 FOREVER = aiohttp.ClientTimeout()
 COLLECTED_AFTER = 20_000
-"""Objects made, as in aiomirror; Python's own 700 cost one twentieth of the processor time."""
+"""Objects made; Python's own 700 cost one twentieth of the processor time."""
 NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
 
 

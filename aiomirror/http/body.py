@@ -79,7 +79,7 @@ class Body:
         Raises:
             TransferError: cut short, reset, silent or too slow.
         """
-        if self._response.ended:
+        if self._content.at_eof():
             return b""
         began = self._clock()
         try:

@@ -89,13 +89,13 @@ class Hosts:
         """
         # Thousands of addresses begin alike, and what was checked of one beginning need not be again.
         slash = url.find("/", len("https://"))
-        host = self._by_beginning.get(url[:slash])
+        beginning = url[:slash]
+        host = self._by_beginning.get(beginning)
         if host is not None and _PATH.fullmatch(url, slash):
             return host, url, None
         parsed = parse(url)
         host, header = self.of(parsed), userinfo(parsed)
-        beginning = url[: max(slash, 0)]
-        if beginning.isascii() and beginning and header is None and len(self._by_beginning) < MOST:
+        if slash > 0 and beginning.isascii() and header is None and len(self._by_beginning) < MOST:
             self._by_beginning[beginning] = host
         return host, str(parsed if header is None else parsed.with_user(None)), header
 
