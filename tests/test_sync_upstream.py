@@ -88,6 +88,15 @@ def test_a_content_type_that_is_no_text(mirror: Mirror) -> None:
     assert line.startswith("foo: no content type, where the Simple API has ")
 
 
+@pytest.mark.parametrize("path", ["/simple/foo/", f"/files/foo/{SDIST}"])
+def test_a_redirect_to_what_is_no_text(mirror: Mirror, path: str) -> None:
+    mirror.upstream.add_file("foo", SDIST)
+    answer = b"HTTP/1.1 302 Found\r\nLocation: ftp://\xe9\xff/\r\nContent-Length: 0\r\n\r\n"
+    mirror.upstream.always(path, Raw(answer))
+    (line,) = mirror.sync("foo", code=1).errors()
+    assert "a redirect that does not say where to" in line
+
+
 def test_a_reason_that_is_no_text(mirror: Mirror) -> None:
     mirror.upstream.add_file("foo", SDIST)
     answer = b"HTTP/1.1 418 \xe9\xff\x1b[1m\r\nContent-Length: 0\r\n\r\n"

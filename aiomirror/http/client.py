@@ -129,14 +129,8 @@ async def _answer(body: Body, cap: int, *, conditional: bool) -> Answer:
     return Answer(
         url=body.url,
         status=body.status,
-        content_type=_kept(headers, "Content-Type"),
+        content_type=headers.get("Content-Type"),
         body=b"" if body.status == NOT_MODIFIED else await body.read_page(cap),
-        validators=Validators(_kept(headers, "ETag"), _kept(headers, "Last-Modified")),
-        last_serial=_kept(headers, "X-PyPI-Last-Serial"),
+        validators=Validators(headers.get("ETag"), headers.get("Last-Modified")),
+        last_serial=headers.get("X-PyPI-Last-Serial"),
     )
-
-
-def _kept(headers: Mapping[str, str], name: str) -> str | None:
-    """A header that is to be remembered; bytes beyond ASCII are no text that could be stored."""
-    value = headers.get(name)
-    return value if value is None or value.isascii() else None

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from aiohttp.connector import Connection
     from aiohttp.http_parser import RawResponseMessage
     from aiohttp.streams import StreamReader
+    from multidict import CIMultiDictProxy
 
     from aiomirror.http.hosts import Host
     from aiomirror.http.watch import Guard
@@ -36,6 +37,8 @@ HEADER_CAP = 16 * 1024  # bytes of a status line, and of each header
 PATIENCE = 3  # times the time-out: to connect; a proxy, a name and a handshake each have their own within it
 INTERIM, SWITCHING, FINAL = 100, 101, 200
 _UNSENDABLE = re.compile(r"[\0\r\n]")
+_NO_TEXT = re.compile("[\ud800-\udfff]")
+"""What aiohttp makes of bytes that are not UTF-8."""
 
 
 class Response:
@@ -48,18 +51,13 @@ class Response:
     ) -> None:
         self._connection, self.url, self.content = connection, url, content
         self.status = message.code
-        self.reason = (message.reason or "").encode(errors="replace").decode()
+        self.reason = _NO_TEXT.sub("?", message.reason or "")
         """For people; what is no text is not in it."""
-        self.headers: Mapping[str, str] = message.headers
+        self.headers = _texts(message.headers)
         """By name in any case; of a repeated one the first."""
         length = self.headers.get("Content-Length", "")
         self.length = int(length) if length.isdecimal() else None
         """Bytes, as announced; None when nothing is."""
-
-    @property
-    def ended(self) -> bool:
-        """Whether all of the body has come, and was read."""
-        return self.content.at_eof()
 
     def leave(self) -> bool:
         """Give the connection back; whether it can serve again, as it can when all of the answer has come."""
@@ -136,6 +134,17 @@ class Exchanges:
             constant = f"Host: {request.headers['Host']}\r\nUser-Agent: {user_agent()}\r\n"
             route = self._routes[host.name] = _Route(request, constant)
         return route
+
+
+def _texts(headers: CIMultiDictProxy[str]) -> Mapping[str, str]:
+    """Without those that are no text: neither the state nor a report could hold them."""
+    if all(map(str.isascii, headers.values())):
+        return headers
+    texts = headers.copy()
+    for name, value in headers.items():
+        if _NO_TEXT.search(value):
+            texts.popall(name, None)
+    return texts
 
 
 def _open(connection: Connection) -> tuple[ResponseHandler, asyncio.Transport]:
