@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 
 from aiomirror.errors import DestinationError
 from aiomirror.store.faults import translated
-from aiomirror.store.names import component
 from aiomirror.store.tree import begin_writing, regular_file
 
 if TYPE_CHECKING:
@@ -30,17 +29,17 @@ while the rest of the program wants it, too; one syncfs(2) costs one.
 
 
 def files(tree: Tree, folders: Mapping[NormalizedName | None, Sequence[str]]) -> None:
-    """Wait until these files, and their names, are on disk; DestinationError when one is missing."""
-    wait_for_each = sum(map(len, folders.values())) < MANY or not _sync_file_system(tree)
+    """Wait until these files, and their names, are on disk.
+
+    DestinationError when one is seen to be missing; where the whole file system is waited for, none is.
+    """
+    if sum(map(len, folders.values())) >= MANY and _sync_file_system(tree):
+        return
     for project, names in folders.items():
         with tree.folder(project) as folder, translated(tree.where(*tree.parts(project))):
-            there = frozenset() if folder is None else frozenset(os.listdir(folder))  # noqa: PTH208 (a descriptor)
-            if missing := sorted(set(map(component, names)) - there):
-                raise DestinationError(tree.where(*tree.parts(project), missing[0]), "is missing")
-            if wait_for_each and folder is not None:
+            if folder is not None:
                 _wait(tree, project, names, folder)
-    if wait_for_each:
-        names_in(tree, {*folders, None} if folders else set())
+    names_in(tree, {*folders, None} if folders else set())
 
 
 def temporaries(tree: Tree, names: Sequence[str]) -> None:

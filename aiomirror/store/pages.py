@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import os
+import threading
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 import msgspec
 
+from aiomirror.errors import DestinationError
 from aiomirror.plan import FileRecord
 from aiomirror.store import durable
 from aiomirror.store.faults import translated
@@ -21,6 +24,7 @@ if TYPE_CHECKING:
     from packaging.utils import NormalizedName
 
     from aiomirror.plan import FileStat
+    from aiomirror.store.hops import Hops
     from aiomirror.store.tree import Tree
 
 _SECOND = 1_000_000_000
@@ -49,49 +53,86 @@ class Published(msgspec.Struct, frozen=True):
 class _Staged(msgspec.Struct, frozen=True):
     """A page; where it differs from the one on disk, written and without its name."""
 
-    project: NormalizedName | None
     record: FileRecord
     temporary: Temporary | None
 
 
-def publish(tree: Tree, batch: Sequence[PageWrite]) -> list[Published]:
-    """Files first, then the pages of projects, then the root's; every page of the batch as it then is."""
-    durable.files(tree, {write.project: write.files for write in batch if write.files})
-    written = _replace(tree, [write for write in batch if write.project is not None])
-    return written + _replace(tree, [write for write in batch if write.project is None])
+class Pages:
+    """Puts pages where they belong, a project at a time: on the loop, while the disk is prompt.
+
+    Only what waits for the disk needs a thread.  Files and pages are on their way meanwhile, so the loop has
+    its turn after each project.
+    """
+
+    def __init__(self, hops: Hops, tree: Tree) -> None:
+        self._hops, self._tree = hops, tree
+        # A publication that was cancelled may still be at work on a project: what comes later comes after it.
+        self._one = threading.Lock()
+
+    async def publish(self, batch: Sequence[PageWrite]) -> list[Published]:
+        """Files first, then the pages of projects, then the root's; every page of the batch as it then is."""
+        files = {write.project: write.files for write in batch if write.files}
+        await self._hops.run(durable.files, self._tree, files)
+        written = await self._replace([write for write in batch if write.project is not None])
+        return written + await self._replace([write for write in batch if write.project is None])
+
+    async def _replace(self, batch: Sequence[PageWrite]) -> list[Published]:
+        pages: list[tuple[NormalizedName | None, list[_Staged]]] = []
+        with ExitStack() as stack:
+            for write in batch:
+                pages.append((write.project, await self._hops.quick(self._stage, write, stack)))
+                await asyncio.sleep(0)
+            names = [one.temporary.name for _, staged in pages for one in staged if one.temporary is not None]
+            await self._hops.run(durable.temporaries, self._tree, names)
+            for project, staged in pages:
+                await self._hops.quick(self._settle, project, staged)
+                await asyncio.sleep(0)
+        changed = {project for project, staged in pages if any(map(_is_new, staged))}
+        await self._hops.run(durable.names_in, self._tree, changed | {None} if changed else changed)
+        return [Published(project, one.record, _is_new(one)) for project, staged in pages for one in staged]
+
+    def _stage(self, write: PageWrite, stack: ExitStack) -> list[_Staged]:
+        """Write the pages of a project that differ, without giving them their names."""
+        tree, project = self._tree, write.project
+        where = tree.where(*tree.parts(project))
+        with self._one, tree.folder(project) as folder, translated(where):
+            if write.files:
+                there = frozenset() if folder is None else frozenset(os.listdir(folder))  # noqa: PTH208 (a descriptor)
+                if missing := sorted(set(map(component, write.files)) - there):
+                    raise DestinationError(tree.where(*tree.parts(project), missing[0]), "is missing")
+            return [
+                _staged(tree, folder, component(name), content, stack)
+                for name, content in write.pages.items()
+            ]
+
+    def _settle(self, project: NormalizedName | None, staged: Sequence[_Staged]) -> None:
+        """Give the pages of a project their names."""
+        if not any(map(_is_new, staged)):
+            return
+        tree = self._tree
+        with self._one, tree.made_folder(project) as folder:
+            for page in staged:
+                with translated(tree.where(*tree.parts(project), page.record.filename)):
+                    if page.temporary is not None:
+                        page.temporary.settle(page.record.filename, folder)
 
 
-def _replace(tree: Tree, batch: Sequence[PageWrite]) -> list[Published]:
-    with ExitStack() as stack:
-        pages = [
-            _stage(tree, write.project, component(name), content, stack)
-            for write in batch
-            for name, content in write.pages.items()
-        ]
-        staged = [page for page in pages if page.temporary is not None]
-        durable.temporaries(tree, [page.temporary.name for page in staged if page.temporary is not None])
-        for page in staged:
-            with tree.made_folder(page.project) as folder, translated(_path(tree, page)):
-                assert page.temporary is not None
-                page.temporary.settle(page.record.filename, folder)
-    durable.names_in(tree, {project for page in staged for project in (page.project, None)})
-    return [Published(page.project, page.record, page.temporary is not None) for page in pages]
-
-
-def _stage(
-    tree: Tree, project: NormalizedName | None, name: str, content: bytes, stack: ExitStack
-) -> _Staged:
+def _staged(tree: Tree, folder: int | None, name: str, content: bytes, stack: ExitStack) -> _Staged:
+    """A page; ``folder`` is where one may be already."""
     sha256 = hashlib.sha256(content).hexdigest()
-    with tree.folder(project) as folder, translated(tree.where(*tree.parts(project), name)):
-        held = None if folder is None else _held(name, folder, content)
-        if held is not None and held.same:
-            return _Staged(project, FileRecord(name, sha256, held.stat), None)
-        temporary = stack.enter_context(Temporary(tree))
-        temporary.write([content])
-        # Servers tell versions of a page by its time in seconds, and its size at best: a page that is
-        # replaced twice within a second must not look like the one before.
-        stat = temporary.finish(later_than=held.stat.mtime_ns + _SECOND if held else None)
-    return _Staged(project, FileRecord(name, sha256, stat), temporary)
+    held = None if folder is None else _held(name, folder, content)
+    if held is not None and held.same:
+        return _Staged(FileRecord(name, sha256, held.stat), None)
+    temporary = stack.enter_context(Temporary(tree))
+    temporary.write([content])
+    # Servers tell versions of a page by its time in seconds, and its size at best: a page that is
+    # replaced twice within a second must not look like the one before.
+    stat = temporary.finish(later_than=held.stat.mtime_ns + _SECOND if held else None)
+    return _Staged(FileRecord(name, sha256, stat), temporary)
+
+
+def _is_new(page: _Staged) -> bool:
+    return page.temporary is not None
 
 
 class _Held(msgspec.Struct, frozen=True):
@@ -107,7 +148,3 @@ def _held(name: str, folder: int, content: bytes) -> _Held | None:
         found = os.fstat(opened)
         same = found.st_size == len(content) and page.read(found.st_size + 1) == content
     return _Held(same, file_stat(found))
-
-
-def _path(tree: Tree, page: _Staged) -> str:
-    return tree.where(*tree.parts(page.project), page.record.filename)

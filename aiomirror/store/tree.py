@@ -67,6 +67,8 @@ def regular_file(name: str, within: int) -> int | None:
     """A descriptor to read the file ``name``; None when it is not there, a link, or not a regular file."""
     try:
         opened = os.open(name, _READ, dir_fd=within)
+    except FileNotFoundError:
+        return None
     except OSError:
         # What it is says more than the error does, and the error differs from system to system.
         if is_regular(name, within):
