@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 
 BATCH_SECONDS = 1.0
 """How long projects gather to be published together; what a kill may leave to be looked at again."""
+LEAST = 32
+"""Projects that are worth a batch before that time is over."""
 _RENDER = {JSON_TYPE: render_json, HTML_TYPE: render_html}
 _RENDER_ROOT = {JSON_TYPE: render_root_json, HTML_TYPE: render_root_html}
 
@@ -120,7 +122,13 @@ class Publisher:
         """
         if self._names is None:
             self._names = set(await self._published())
-        writes = [_project_write(one) for one in batch if one.worth_a_page]
+        elif not batch:
+            return 0  # the root index is as the last batch left it
+        writes = []
+        for one in batch:
+            if one.worth_a_page:
+                writes.append(_project_write(one))
+                await asyncio.sleep(0)  # the network need not wait for all of them
         self._names.update(one.project for one in writes if one.project)
         if self._names:  # a run that found nothing leaves no empty index behind
             writes.append(self._root())
@@ -139,11 +147,15 @@ class Publisher:
 class Press:
     """Publishes projects as they become ready; only one batch at a time, since each writes the root's pages.
 
-    Without a ``publisher`` (a dry run) nothing comes of it.
+    ``coming`` tells how many projects are not ready yet.  Without a ``publisher`` (a dry run) nothing comes
+    of it.
     """
 
-    def __init__(self, publisher: Publisher | None, report: Report, reporter: Reporter) -> None:
+    def __init__(
+        self, publisher: Publisher | None, report: Report, reporter: Reporter, coming: Callable[[], int]
+    ) -> None:
         self._publisher, self._report, self._reporter = publisher, report, reporter
+        self._coming = coming
         self._ready: asyncio.Queue[Publication | None] = asyncio.Queue()
         self._busy = asyncio.Lock()
 
@@ -158,6 +170,9 @@ class Press:
     async def run(self) -> None:
         """Publish what is ready, in batches: each waits for the disk as often as a single project would.
 
+        A batch begins when no more than it are still to come, too: then half of the pages are published
+        while the other half's files are fetched, of those again half, and only a few when all are here.
+
         Raises:
             DestinationError: the mirror cannot be written.
         """
@@ -166,7 +181,7 @@ class Press:
             batch = [await self._ready.get()]
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(BATCH_SECONDS):
-                    while batch[-1] is not None:
+                    while batch[-1] is not None and len(batch) < max(LEAST, self._coming()):
                         batch.append(await self._ready.get())
             ended = None in batch
             publications = [one for one in batch if one is not None]

@@ -116,8 +116,9 @@ class _Run:
         )
         self._fetcher = Fetcher(client, store, config.fetch, self._reporter, account.warned)
         publisher = None if config.dry_run else Publisher(store, state, self._visitor.published)
-        self._press = Press(publisher, self._report, self._reporter)
+        self._press = Press(publisher, self._report, self._reporter, self._coming)
         self._jobs = Jobs(config.jobs * QUEUE_PER_WORKER)
+        self._agenda: Agenda | None = None
         self._open: dict[NormalizedName, UnderWay] = {}
         self._same: list[NormalizedName] = []
         self._desired = Desired()
@@ -163,7 +164,8 @@ class _Run:
         self._account.census.complete = desired.complete and not desired.problems
         self._reporter.projects(len(desired.wants))
         asked = Demand.of(self._index.shown, self._config.policy_for, desired.wants)
-        await self._transfer(Agenda(asked, self._visitor, self._state, self._unchanged), len(asked))
+        self._agenda = Agenda(asked, self._visitor, self._state, self._unchanged)
+        await self._transfer(self._agenda, len(asked))
 
     async def _find_out(self) -> Desired:
         """What is wanted of each project."""
@@ -207,6 +209,10 @@ class _Run:
             self._account.census.complete = False
         finally:
             self._report.not_started += agenda.rest()
+
+    def _coming(self) -> int:
+        """How many projects are still to be published, if they have to be; nearly."""
+        return len(self._open) + (len(self._agenda) if self._agenda is not None else 0)
 
     async def _read(self, agenda: Agenda) -> None:
         while not self._stopping and (item := await agenda.next()) is not None:

@@ -128,6 +128,10 @@ class Agenda:
             self._unchanged(known)
         return None
 
+    def __len__(self) -> int:
+        """How many projects nobody has asked for yet."""
+        return len(self._looked) + len(self._todo)
+
     def rest(self) -> list[NormalizedName]:
         """The projects that nobody has asked for yet."""
         return [demand.project for demand, _ in self._looked] + [demand.project for demand in self._todo]
