@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from aiomirror.errors import DestinationError
 from aiomirror.plan import FileRecord
 from aiomirror.store.faults import translated
-from aiomirror.store.names import component
+from aiomirror.store.names import component, project_name
 from aiomirror.store.tree import Temporary
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ class Draft:
     def __init__(self, tree: Tree, project: str, filename: str, expected: Expectation) -> None:
         self.tree, self.project = tree, project
         self._filename, self._expected = component(filename), expected
-        self._where = tree.where(*tree.parts(project), filename)
+        self._where = tree.dest, project_name(project), filename
         self._busy = threading.Lock()
         self._hashing = threading.Lock()  # the inner one, where both are held
         self._queue: deque[tuple[int, Parts]] = deque()
@@ -77,7 +77,7 @@ class Draft:
 
     def hash(self) -> None:
         """Hash what was written and is not hashed yet; DestinationError when it cannot be read back."""
-        with self._hashing, translated(self._where):
+        with self._hashing, translated(*self._where):
             self._catch_up()
 
     def commit(self, rest: Parts) -> FileRecord:
@@ -87,7 +87,7 @@ class Draft:
         """
         with self._busy:
             try:
-                with translated(self._where):
+                with translated(*self._where):
                     self._drain(hashing=True)
                     # A small file is checked before any of it touches the disk.
                     digests = self._check(rest)
@@ -104,7 +104,7 @@ class Draft:
     def _faultless(self) -> Iterator[None]:
         with self._busy:
             try:
-                with translated(self._where):
+                with translated(*self._where):
                     yield
             except BaseException as fault:
                 self._reset(fault)
@@ -144,7 +144,9 @@ class Draft:
         while self._hashed < end:
             count = temporary.read(block[: end - self._hashed], self._hashed)
             if not count:
-                raise DestinationError(self._where, "became shorter while it was written")
+                raise DestinationError(
+                    self.tree.where(self.project, self._filename), "became shorter while it was written"
+                )
             self._update(block[:count])
 
     def _update(self, data: bytes | memoryview) -> None:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from aiomirror.errors import DestinationError
 from aiomirror.store.faults import translated
+from aiomirror.store.names import component
 from aiomirror.store.tree import begin_writing, regular_file
 
 if TYPE_CHECKING:
@@ -36,7 +37,7 @@ def files(tree: Tree, folders: Mapping[NormalizedName | None, Sequence[str]]) ->
     if sum(map(len, folders.values())) >= MANY and _sync_file_system(tree):
         return
     for project, names in folders.items():
-        with tree.folder(project) as folder, translated(tree.where(*tree.parts(project))):
+        with tree.folder(project) as folder, translated(tree.dest, project):
             if folder is not None:
                 _wait(tree, project, names, folder)
     names_in(tree, {*folders, None} if folders else set())
@@ -53,7 +54,7 @@ def names_in(tree: Tree, projects: AbstractSet[NormalizedName | None]) -> None:
     if len(projects) >= MANY and _sync_file_system(tree):
         return
     for project in projects:
-        with tree.folder(project) as folder, translated(tree.where(*tree.parts(project))):
+        with tree.folder(project) as folder, translated(tree.dest, project):
             if folder is not None:
                 _sync_folder(folder)
 
@@ -69,13 +70,13 @@ def _wait(tree: Tree, project: NormalizedName | None, names: Sequence[str], fold
         for file in files.values():
             begin_writing(file)
         for name, file in files.items():
-            with translated(tree.where(*tree.parts(project), name)):
+            with translated(tree.dest, project, name):
                 os.fsync(file)
 
 
 def _opened(tree: Tree, project: NormalizedName | None, name: str, folder: int, until: ExitStack) -> int:
-    with translated(tree.where(*tree.parts(project), name)):
-        opened = regular_file(name, folder)
+    with translated(tree.dest, project, name):
+        opened = regular_file(component(name), folder)
     if opened is None:
         raise DestinationError(tree.where(*tree.parts(project), name), "is missing")
     until.callback(os.close, opened)
@@ -95,7 +96,7 @@ def _sync_file_system(tree: Tree) -> bool:
     """Wait until everything on the mirror's file system is on disk; False where the system cannot."""
     if _syncfs is None:
         return False
-    with translated(tree.where()):
+    with translated(tree.dest):
         if _syncfs(tree.root) != 0:
             code = ctypes.get_errno()
             raise OSError(code, os.strerror(code))

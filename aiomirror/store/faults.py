@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from aiomirror.errors import DestinationError
 
 if TYPE_CHECKING:
+    from pathlib import Path
     from types import TracebackType
 
 # Where the system's own words would not tell a person what is the matter with a mirror's folder.
@@ -36,12 +37,15 @@ def sentence(error: OSError) -> str:
 
 
 class translated:  # noqa: N801 (used as contextlib's own are; theirs cost four times as much, for each file)
-    """A context that turns an OSError into a DestinationError about ``path``."""
+    """A context that turns an OSError into a DestinationError about the path of these parts.
 
-    __slots__ = ("_path",)
+    They are put together when there is something to say; a None among them counts for nothing.
+    """
 
-    def __init__(self, path: str) -> None:
-        self._path = path
+    __slots__ = ("_parts",)
+
+    def __init__(self, *parts: Path | str | None) -> None:
+        self._parts = parts
 
     def __enter__(self) -> None:
         pass
@@ -50,4 +54,5 @@ class translated:  # noqa: N801 (used as contextlib's own are; theirs cost four 
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if isinstance(error, OSError):
-            raise DestinationError(self._path, sentence(error)) from error
+            path = "/".join(str(part) for part in self._parts if part is not None)
+            raise DestinationError(path, sentence(error)) from error

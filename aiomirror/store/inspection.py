@@ -54,7 +54,7 @@ def inspect(tree: Tree, project: str | None, pages: Collection[str], cap: int) -
     stats: dict[str, FileStat] = {}
     links: dict[str, bool] = {}
     others: set[str] = set()
-    with tree.folder(project) as folder, translated(tree.where(*tree.parts(project))):
+    with tree.folder(project) as folder, translated(tree.dest, project):
         if folder is None:
             return Folder()
         with os.scandir(folder) as entries:

@@ -94,8 +94,7 @@ class Pages:
     def _stage(self, write: PageWrite, stack: ExitStack) -> list[_Staged]:
         """Write the pages of a project that differ, without giving them their names."""
         tree, project = self._tree, write.project
-        where = tree.where(*tree.parts(project))
-        with self._one, tree.folder(project) as folder, translated(where):
+        with self._one, tree.folder(project) as folder, translated(tree.dest, project):
             if write.files:
                 there = frozenset() if folder is None else frozenset(os.listdir(folder))  # noqa: PTH208 (a descriptor)
                 if missing := sorted(set(map(component, write.files)) - there):
@@ -112,7 +111,7 @@ class Pages:
         tree = self._tree
         with self._one, tree.made_folder(project) as folder:
             for page in staged:
-                with translated(tree.where(*tree.parts(project), page.record.filename)):
+                with translated(tree.dest, project, page.record.filename):
                     if page.temporary is not None:
                         page.temporary.settle(page.record.filename, folder)
 

@@ -34,7 +34,7 @@ _PAGES = ("index.v1_json", "index.html")
 
 @contextmanager
 def _opened(tree: Tree, project: str | None, name: str) -> Iterator[FileIO | None]:
-    with tree.folder(project) as folder, translated(tree.where(*tree.parts(project), component(name))):
+    with tree.folder(project) as folder, translated(tree.dest, project, component(name)):
         opened = None if folder is None else regular_file(name, folder)
         if opened is None:
             yield None
@@ -45,7 +45,7 @@ def _opened(tree: Tree, project: str | None, name: str) -> Iterator[FileIO | Non
 
 def survey(tree: Tree, project: str) -> dict[str, FileStat]:
     """The regular files of a project's folder."""
-    with tree.folder(project) as folder, translated(tree.where(*tree.parts(project))):
+    with tree.folder(project) as folder, translated(tree.dest, project):
         if folder is None:
             return {}
         with os.scandir(folder) as entries:
@@ -160,7 +160,7 @@ def folders(tree: Tree) -> list[NormalizedName]:
     """The folders with the names of projects, sorted."""
     if not tree.present:
         return []
-    with translated(tree.where()):
+    with translated(tree.dest):
         # A descriptor of its own: the position of a listing belongs to the descriptor.
         opened = open_folder(".", tree.root)
         try:
@@ -181,5 +181,5 @@ def projects(tree: Tree, among: Iterable[NormalizedName] | None = None) -> list[
 
 
 def _has_page(tree: Tree, project: NormalizedName) -> bool:
-    with tree.folder(project) as folder, translated(tree.where(project)):
+    with tree.folder(project) as folder, translated(tree.dest, project):
         return folder is not None and any(is_regular(page, folder) for page in _PAGES)

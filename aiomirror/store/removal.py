@@ -32,7 +32,7 @@ def remove(tree: Tree, project: NormalizedName, files: Mapping[str, FileStat]) -
         if folder is None:
             return removed
         for name, stat in files.items():
-            with translated(tree.where(*tree.parts(project), name)):
+            with translated(tree.dest, project, name):
                 # Somebody may have put another file in its place since it was looked at.
                 if stat_of(component(name), folder) == stat:
                     os.unlink(name, dir_fd=folder)
@@ -45,7 +45,7 @@ def remove(tree: Tree, project: NormalizedName, files: Mapping[str, FileStat]) -
 def remove_folder(tree: Tree, project: NormalizedName) -> bool:
     """Remove the folder unless something is in it; whether it is gone."""
     (name,) = tree.parts(project)
-    with translated(tree.where(name)):
+    with translated(tree.dest, name):
         try:
             os.rmdir(name, dir_fd=tree.root)
         except FileNotFoundError:

@@ -8,14 +8,16 @@ from typing import TYPE_CHECKING
 
 from aiomirror.distributions import wheel_metadata
 from aiomirror.errors import DigestMismatchError
+from aiomirror.plan import FileRecord
 from aiomirror.store.digests import Expectation
-from aiomirror.store.draft import Draft, Parts
+from aiomirror.store.faults import translated
 from aiomirror.store.names import is_component
 from aiomirror.store.reading import extract_metadata, hash_file
+from aiomirror.store.tree import Temporary
 
 if TYPE_CHECKING:
-    from aiomirror.plan import FileRecord
     from aiomirror.simple.values import Digests
+    from aiomirror.store.draft import Draft, Parts
     from aiomirror.store.tree import Tree
 
 _ANY = Expectation({})
@@ -49,7 +51,7 @@ def commit_with_metadata(
         return record, None
     try:
         # What is there under its name is of another wheel than the one that has just come.
-        return record, Draft(tree, project, sibling, Expectation(expected)).commit([content])
+        return record, _put(tree, project, sibling, content, Expectation(expected))
     except DigestMismatchError:
         return record, None
 
@@ -63,4 +65,18 @@ def write_sibling(
         record, digests = held
         expected.check(project, name, record.stat.size, digests)
         return record
-    return Draft(tree, project, name, expected).commit([content])
+    return _put(tree, project, name, content, expected)
+
+
+def _put(tree: Tree, project: str, name: str, content: bytes, expected: Expectation) -> FileRecord:
+    """Write ``content`` in place of what has that name."""
+    digester = expected.digester()
+    digester.update(content)
+    digests = digester.digests()
+    expected.check(project, name, len(content), digests)
+    with translated(tree.dest, project, name), Temporary(tree) as temporary:
+        temporary.write([content])
+        stat = temporary.finish()
+        with tree.made_folder(project) as folder:
+            temporary.settle(name, folder)
+    return FileRecord(name, digests["sha256"], stat)

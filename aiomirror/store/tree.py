@@ -116,7 +116,16 @@ class Temporary:
 
     def write(self, parts: Sequence[bytes], start: int = 0) -> int:
         """Write ``parts`` at ``start``, one after another; where they end."""
-        end, rest = start, [memoryview(part) for part in reversed(parts)]
+        end = start + sum(map(len, parts))
+        if end > start and (len(parts) > _AT_ONCE or os.pwritev(self._file, parts, start) < end - start):
+            self._write_on(parts, start)
+        if end // STRIDE > start // STRIDE:
+            begin_writing(self._file, start // STRIDE * STRIDE, STRIDE)
+        return end
+
+    def _write_on(self, parts: Sequence[bytes], end: int) -> None:
+        """As :meth:`write`, for what one system call does not take."""
+        rest = [memoryview(part) for part in reversed(parts)]
         while rest:
             written = os.pwritev(self._file, rest[: -_AT_ONCE - 1 : -1], end)
             end += written
@@ -124,9 +133,6 @@ class Temporary:
                 written -= len(rest.pop())
             if written:
                 rest[-1] = rest[-1][written:]
-        if end // STRIDE > start // STRIDE:
-            begin_writing(self._file, start // STRIDE * STRIDE, STRIDE)
-        return end
 
     def read(self, block: memoryview, start: int) -> int:
         """Fill ``block`` with what was written from ``start`` on; how many bytes of it could be had."""
@@ -239,19 +245,19 @@ class Tree:
 
     def open_to_read(self) -> None:
         """Open the root alone, if it is there."""
-        with translated(self.where()), suppress(FileNotFoundError):
+        with translated(self.dest), suppress(FileNotFoundError):
             self._descriptors.append(os.open(self.dest, _FOLDER))
 
     def open(self, *, create: bool) -> None:
         """Make what is missing, the root only if ``create``; DestinationError when that cannot be done."""
         try:
-            with translated(self.where()):
+            with translated(self.dest):
                 if create:
                     self._make_root()
                 self._descriptors.append(os.open(self.dest, _FOLDER))
-            with translated(self.where(PRIVATE)):
+            with translated(self.dest, PRIVATE):
                 self._descriptors.append(make_folder(PRIVATE, self.root, 0o700))
-            with translated(self.where(PRIVATE, _PARTIAL)):
+            with translated(self.dest, PRIVATE, _PARTIAL):
                 self._descriptors.append(make_folder(_PARTIAL, self.private, 0o700))
         except BaseException:
             self.close()
@@ -274,31 +280,34 @@ class Tree:
 
     def clear(self) -> None:
         """Remove what a run that was killed left among the partial files."""
-        with translated(self.where(PRIVATE, _PARTIAL)):
+        with translated(self.dest, PRIVATE, _PARTIAL):
             for name in os.listdir(self.partial):  # noqa: PTH208 (a descriptor)
                 if not stat.S_ISDIR(os.stat(name, dir_fd=self.partial, follow_symlinks=False).st_mode):
                     os.unlink(name, dir_fd=self.partial)
 
     def probe(self) -> None:
         """DestinationError unless files can be written now."""
-        with translated(self.where()):
+        with translated(self.dest):
             # Asked first, because an attempt leaves a new modification time on the root.
             if not os.access(".", os.W_OK | os.X_OK, dir_fd=self.root):
                 _attempt(self.root)
-        with translated(self.where(PRIVATE, _PARTIAL)), Temporary(self) as temporary:
+        with translated(self.dest, PRIVATE, _PARTIAL), Temporary(self) as temporary:
             temporary.write([b"probe"])
 
     def folder(self, project: str | None) -> Opened[int | None]:
         """A descriptor of the project's folder, or of the root for None; None when there is no folder."""
-        with translated(self.where(*self.parts(project))), suppress(FileNotFoundError):
-            if self.present:
-                return Opened(open_folder(project or ".", self.root))
-        return Opened(None)
+        name = "." if project is None else project_name(project)
+        with translated(self.dest, project):
+            try:
+                return Opened(open_folder(name, self.root) if self.present else None)
+            except FileNotFoundError:
+                return Opened(None)
 
     def made_folder(self, project: str | None) -> Opened[int]:
         """As :meth:`folder`, and made when it is not there."""
-        with translated(self.where(*self.parts(project))):
-            return Opened(make_folder(project or ".", self.root))
+        name = "." if project is None else project_name(project)
+        with translated(self.dest, project):
+            return Opened(make_folder(name, self.root))
 
     def parts(self, project: str | None) -> tuple[str, ...]:
         """The path of the project's folder below the root; ValueError for what is no project name."""
