@@ -185,8 +185,9 @@ def render_html(page: ProjectPage, listing: Listing | None = None) -> bytes:
 
 def render_root_html(projects: Iterable[NormalizedName]) -> bytes:
     """The root index in PEP 503's form: each project once, sorted."""
-    # The slash matters: object stores do not redirect, and links would resolve one level too high.
-    links = (f'<a href="{published.link(name)}/">{_escape(name)}</a><br>\n' for name in sorted(set(projects)))
+    # The slash matters: object stores do not redirect, and links would resolve one level too high.  In a
+    # normalised name there is nothing that either a URL or a document would have to encode.
+    links = [f'<a href="{name}/">{name}</a><br>\n' for name in sorted(set(projects))]
     return _document("Simple index", links)
 
 
