@@ -29,24 +29,21 @@ while the rest of the program wants it, too; one syncfs(2) costs one.
 """
 
 
-def files(tree: Tree, folders: Mapping[NormalizedName | None, Sequence[str]]) -> None:
-    """Wait until these files, and their names, are on disk.
+def contents(
+    tree: Tree, folders: Mapping[NormalizedName | None, Sequence[str]], temporaries: Sequence[str]
+) -> None:
+    """Wait until these files, and their names, and these temporary files are on disk.
 
     DestinationError when one is seen to be missing; where the whole file system is waited for, none is.
     """
-    if sum(map(len, folders.values())) >= MANY and _sync_file_system(tree):
+    if len(temporaries) + sum(map(len, folders.values())) >= MANY and _sync_file_system(tree):
         return
     for project, names in folders.items():
         with tree.folder(project) as folder, translated(tree.dest, project):
             if folder is not None:
                 _wait(tree, project, names, folder)
     names_in(tree, {*folders, None} if folders else set())
-
-
-def temporaries(tree: Tree, names: Sequence[str]) -> None:
-    """Wait until these temporary files are on disk."""
-    if len(names) < MANY or not _sync_file_system(tree):
-        _wait(tree, None, names, tree.partial)
+    _wait(tree, None, temporaries, tree.partial)
 
 
 def names_in(tree: Tree, projects: AbstractSet[NormalizedName | None]) -> None:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 import os
-import threading
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
@@ -24,7 +22,6 @@ if TYPE_CHECKING:
     from packaging.utils import NormalizedName
 
     from aiomirror.plan import FileStat
-    from aiomirror.store.hops import Hops
     from aiomirror.store.tree import Tree
 
 _SECOND = 1_000_000_000
@@ -57,63 +54,47 @@ class _Staged(msgspec.Struct, frozen=True):
     temporary: Temporary | None
 
 
-class Pages:
-    """Puts pages where they belong, a project at a time: on the loop, while the disk is prompt.
+def publish(tree: Tree, batch: Sequence[PageWrite]) -> list[Published]:
+    """Files first, then the pages of projects, then the root's; every page of the batch as it then is."""
+    written = _replace(tree, [write for write in batch if write.project is not None])
+    return written + _replace(tree, [write for write in batch if write.project is None])
 
-    Only what waits for the disk needs a thread.  Files and pages are on their way meanwhile, so the loop has
-    its turn after each project.
-    """
 
-    def __init__(self, hops: Hops, tree: Tree) -> None:
-        self._hops, self._tree = hops, tree
-        # A publication that was cancelled may still be at work on a project: what comes later comes after it.
-        self._one = threading.Lock()
+def _replace(tree: Tree, batch: Sequence[PageWrite]) -> list[Published]:
+    with ExitStack() as stack:
+        pages = [(write.project, _stage(tree, write, stack)) for write in batch]
+        names = [one.temporary.name for _, staged in pages for one in staged if one.temporary is not None]
+        # One wait for files and for the pages that will name them: nobody sees these before they have names.
+        durable.contents(tree, {write.project: write.files for write in batch if write.files}, names)
+        for project, staged in pages:
+            _settle(tree, project, staged)
+    changed = {project for project, staged in pages if any(map(_is_new, staged))}
+    durable.names_in(tree, changed | {None} if changed else changed)
+    return [Published(project, one.record, _is_new(one)) for project, staged in pages for one in staged]
 
-    async def publish(self, batch: Sequence[PageWrite]) -> list[Published]:
-        """Files first, then the pages of projects, then the root's; every page of the batch as it then is."""
-        files = {write.project: write.files for write in batch if write.files}
-        await self._hops.run(durable.files, self._tree, files)
-        written = await self._replace([write for write in batch if write.project is not None])
-        return written + await self._replace([write for write in batch if write.project is None])
 
-    async def _replace(self, batch: Sequence[PageWrite]) -> list[Published]:
-        pages: list[tuple[NormalizedName | None, list[_Staged]]] = []
-        with ExitStack() as stack:
-            for write in batch:
-                pages.append((write.project, await self._hops.quick(self._stage, write, stack)))
-                await asyncio.sleep(0)
-            names = [one.temporary.name for _, staged in pages for one in staged if one.temporary is not None]
-            await self._hops.run(durable.temporaries, self._tree, names)
-            for project, staged in pages:
-                await self._hops.quick(self._settle, project, staged)
-                await asyncio.sleep(0)
-        changed = {project for project, staged in pages if any(map(_is_new, staged))}
-        await self._hops.run(durable.names_in, self._tree, changed | {None} if changed else changed)
-        return [Published(project, one.record, _is_new(one)) for project, staged in pages for one in staged]
+def _stage(tree: Tree, write: PageWrite, stack: ExitStack) -> list[_Staged]:
+    """Write the pages of a project that differ, without giving them their names."""
+    project = write.project
+    with tree.folder(project) as folder, translated(tree.dest, project):
+        if write.files:
+            there = frozenset() if folder is None else frozenset(os.listdir(folder))  # noqa: PTH208 (a descriptor)
+            if missing := sorted(set(map(component, write.files)) - there):
+                raise DestinationError(tree.where(*tree.parts(project), missing[0]), "is missing")
+        return [
+            _staged(tree, folder, component(name), content, stack) for name, content in write.pages.items()
+        ]
 
-    def _stage(self, write: PageWrite, stack: ExitStack) -> list[_Staged]:
-        """Write the pages of a project that differ, without giving them their names."""
-        tree, project = self._tree, write.project
-        with self._one, tree.folder(project) as folder, translated(tree.dest, project):
-            if write.files:
-                there = frozenset() if folder is None else frozenset(os.listdir(folder))  # noqa: PTH208 (a descriptor)
-                if missing := sorted(set(map(component, write.files)) - there):
-                    raise DestinationError(tree.where(*tree.parts(project), missing[0]), "is missing")
-            return [
-                _staged(tree, folder, component(name), content, stack)
-                for name, content in write.pages.items()
-            ]
 
-    def _settle(self, project: NormalizedName | None, staged: Sequence[_Staged]) -> None:
-        """Give the pages of a project their names."""
-        if not any(map(_is_new, staged)):
-            return
-        tree = self._tree
-        with self._one, tree.made_folder(project) as folder:
-            for page in staged:
-                with translated(tree.dest, project, page.record.filename):
-                    if page.temporary is not None:
-                        page.temporary.settle(page.record.filename, folder)
+def _settle(tree: Tree, project: NormalizedName | None, staged: Sequence[_Staged]) -> None:
+    """Give the pages of a project their names."""
+    if not any(map(_is_new, staged)):
+        return
+    with tree.made_folder(project) as folder:
+        for page in staged:
+            with translated(tree.dest, project, page.record.filename):
+                if page.temporary is not None:
+                    page.temporary.settle(page.record.filename, folder)
 
 
 def _staged(tree: Tree, folder: int | None, name: str, content: bytes, stack: ExitStack) -> _Staged:
