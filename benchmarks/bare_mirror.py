@@ -1,45 +1,72 @@
 """The floor of a mirror: ``python -m benchmarks.bare_mirror WANTED INDEX DEST CONNECTIONS [AUTHORITY]``.
 
-The least that one process over aiohttp has to do to keep a mirror's promises: it asks for the page of every
-project, receives every file under a name aside, hashes it on the way, compares that with the page, gives the
-file its name, and in the end has all of it on the disk.  No retries, no limits, no records, no index, no core
-metadata.  Nothing is selected: a line of ``WANTED`` is a project's name, and the names of the files that are
-wanted of it unless that is all of them.
+The least that one process over aiohttp has to do to leave a mirror that keeps its promises: it asks for the
+page of every project, receives every file under a name aside, hashes it on the way, compares that with the
+page, and gives the file its name.  Beside a wheel it puts its core metadata, and for each project the two
+forms of its page, which get their names when all that they list is on the disk; the root index comes last.
+No retries, no limits, no records, no report.  Nothing is selected: a line of ``WANTED`` is a project's name,
+and the names of the files that are wanted of it unless that is all of them.
 """
 
 from __future__ import annotations
 
 import asyncio
 import hashlib
+import io
 import itertools
 import os
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import urljoin
 
-from msgspec import Struct
-from msgspec.json import Decoder
+from msgspec import Struct, json
 
+from aiomirror.distributions import wheel_metadata
 from benchmarks.bare import NEW, Client, run
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 ACCEPT = "application/vnd.pypi.simple.v1+json"
 PARTIAL = ".partial"
 BATCH = 512 * 1024
 """Bytes that are written at once."""
+WHEEL = ".whl"
 
 
-class File(Struct, gc=False):
-    """What the page of its project says of a file."""
+class File(Struct, rename="kebab", omit_defaults=True, gc=False):
+    """What the page of its project says of a file, and what ours says of it."""
 
     filename: str
     url: str
     hashes: dict[str, str]
+    size: int | None = None
+    requires_python: str | None = None
+    yanked: bool | str = False
+    upload_time: str | None = None
+    core_metadata: bool | dict[str, str] = False
+
+
+class Meta(Struct, rename="kebab", frozen=True):
+    """Which version of the API a page is of."""
+
+    api_version: str = "1.1"
 
 
 class Page(Struct):
     """A project's page; of the rest nothing is looked at."""
 
     files: list[File]
+    name: str = ""
+    meta: Meta = Meta()
+
+
+class Root(Struct):
+    """The root index."""
+
+    projects: list[dict[str, str]]
+    meta: Meta = Meta()
 
 
 class Mirror:
@@ -47,8 +74,11 @@ class Mirror:
 
     def __init__(self, client: Client, index: str, dest: str, wanted: dict[str, set[str]]) -> None:
         self._client, self._index, self._dest, self._wanted = client, index, dest, wanted
-        self._page = Decoder(Page)
+        self._page, self._encoder = json.Decoder(Page), json.Encoder()
         self._numbers = itertools.count()
+        self._files: dict[str, list[File]] = {}
+        self._pending: dict[str, int] = {}
+        self._named: list[tuple[str, str]] = []
         # The last in is the first out: files, so that pages and files are in flight together.
         self._jobs: asyncio.LifoQueue[tuple[str, File | None]] = asyncio.LifoQueue()
 
@@ -62,6 +92,11 @@ class Mirror:
             for worker in workers:
                 worker.cancel()
         # Cheaper than to wait for each file; until then a power cut may leave names without their content.
+        os.sync()
+        self._name_pages()
+        links = [(f"{project}/", project) for project in self._wanted]
+        self._write_page(".", "Simple index", links, Root([{"name": project} for project in self._wanted]))
+        self._name_pages()
         os.sync()
 
     async def _work(self) -> None:
@@ -80,14 +115,15 @@ class Mirror:
         connection.release()
         os.mkdir(f"{self._dest}/{project}")  # noqa: PTH102 (a Path costs more than the system call)
         wanted = self._wanted[project]
-        for file in page.files:
-            if not wanted or file.filename in wanted:
-                file.url = urljoin(url, file.url)
-                self._jobs.put_nowait((project, file))
+        files = [file for file in page.files if not wanted or file.filename in wanted]
+        self._files[project], self._pending[project] = files, len(files)
+        for file in files:
+            file.url = urljoin(url, file.url)
+            self._jobs.put_nowait((project, file))
 
     async def _fetch(self, project: str, file: File) -> None:
         connection, content = await self._client.get(file.url)
-        temporary = f"{self._dest}/{PARTIAL}/{next(self._numbers)}"
+        temporary = self._aside()
         target, digest = os.open(temporary, NEW, 0o666), hashlib.sha256()
         batch: list[bytes] = []
         held = 0
@@ -100,10 +136,66 @@ class Mirror:
                 batch, held = [], 0
         connection.release()
         os.writev(target, batch)
+        whole = os.fstat(target).st_size == held
         os.close(target)
         if digest.hexdigest() != file.hashes["sha256"]:
             raise ValueError(f"{file.filename}: not what its page says")
         os.rename(temporary, f"{self._dest}/{project}/{file.filename}")  # noqa: PTH104 (as above)
+        if file.filename.endswith(WHEEL):
+            self._add_metadata(project, file, b"".join(batch) if whole else None)
+        self._pending[project] -= 1
+        if not self._pending[project]:
+            self._list_files(project)
+
+    def _add_metadata(self, project: str, file: File, content: bytes | None) -> None:
+        path = f"{self._dest}/{project}/{file.filename}"
+        with open(path, "rb") if content is None else io.BytesIO(content) as wheel:  # noqa: PTH123 (as above)
+            metadata = wheel_metadata(wheel, file.filename)
+        assert metadata is not None
+        file.core_metadata = {"sha256": hashlib.sha256(metadata).hexdigest()}
+        os.rename(self._written(metadata), f"{path}.metadata")  # noqa: PTH104 (as above)
+
+    def _list_files(self, project: str) -> None:
+        files = self._files.pop(project)
+        for file in files:
+            file.url = file.filename
+        links = [(_anchor(file), file.filename) for file in files]
+        self._write_page(project, project, links, Page(files, project))
+
+    def _write_page(
+        self, folder: str, name: str, links: Iterable[tuple[str, str]], listed: Page | Root
+    ) -> None:
+        """Both forms of a page, without their names."""
+        html = "".join(f'<a href="{href}">{text}</a><br>\n' for href, text in links)
+        for page, content in (
+            ("index.html", f"<!DOCTYPE html><title>{name}</title><h1>{name}</h1>\n{html}".encode()),
+            ("index.v1_json", self._encoder.encode(listed)),
+        ):
+            self._named.append((self._written(content), f"{self._dest}/{folder}/{page}"))
+
+    def _name_pages(self) -> None:
+        for temporary, path in self._named:
+            os.rename(temporary, path)  # noqa: PTH104 (as above)
+        self._named.clear()
+
+    def _written(self, content: bytes) -> str:
+        temporary = self._aside()
+        target = os.open(temporary, NEW, 0o666)
+        os.write(target, content)
+        os.close(target)
+        return temporary
+
+    def _aside(self) -> str:
+        return f"{self._dest}/{PARTIAL}/{next(self._numbers)}"
+
+
+def _anchor(file: File) -> str:
+    href = f"{file.filename}#sha256={file.hashes['sha256']}"
+    if file.requires_python:
+        href += f'" data-requires-python="{file.requires_python.replace("<", "&lt;").replace(">", "&gt;")}'
+    if isinstance(file.core_metadata, dict):
+        href += f'" data-core-metadata="sha256={file.core_metadata["sha256"]}'
+    return href
 
 
 async def mirror(
