@@ -69,7 +69,7 @@ class Account:
     def planned(self, page: ProjectPage, plan: ProjectPlan, selection: Selection) -> None:
         """What is to be done; what nothing of it wants is counted."""
         self.reporter.planned(plan)
-        upstream = {file.filename for file in page.files}
+        upstream = page.named.keys()
         ours = {*plan.keep, *distributions(plan.unlisted.values())}
         if page.status.marker == "quarantined":
             why = dict.fromkeys(ours, QUARANTINED)

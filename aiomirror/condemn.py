@@ -117,7 +117,7 @@ class _Folder(msgspec.Struct, frozen=True):
 
     @property
     def listed(self) -> Mapping[str, ProjectFile]:
-        return {file.filename: file for file in self.page.files} if self.page else {}
+        return self.page.named if self.page else {}
 
     @property
     def pages(self) -> dict[str, FileStat]:

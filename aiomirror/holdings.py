@@ -168,7 +168,7 @@ async def holdings(
     if not stats:
         return Holdings()
     page = await own_page(store, project)
-    listed = {file.filename: file for file in page.files} if page else {}
+    listed = page.named if page else {}
     folder = _Folder(store, project, stats, state.recall([project])[project].records)
     files: dict[str, HeldFile] = {}
     for name in stats.keys() & (listed.keys() | upstream.keys()):

@@ -204,7 +204,7 @@ class _Planner:
     ) -> None:
         self._page, self._holdings, self.wanted = page, holdings, wanted
         self._accept_changed = accept_changed
-        self._upstream = {file.filename: file for file in page.files}
+        self._upstream = page.named
         self._damaged = set(holdings.damaged())
         self._facts = dict(holdings.listed)
         self._unlisted = dict(holdings.unlisted)

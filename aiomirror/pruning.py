@@ -185,6 +185,6 @@ def has_shrunk(page: ProjectPage, before: Visited | None, listed: Mapping[str, P
     count = max(before.listed, len(names)) if before else len(names)
     if not page.files:
         return count or None
-    lost = names - {file.filename for file in page.files}
+    lost = names - page.named.keys()
     halved = len(page.files) * 2 < count or len(lost) * 2 > count
     return count if halved and count >= FEW else None

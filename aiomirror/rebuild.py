@@ -79,7 +79,7 @@ class _Rebuilder:
         None of a project that is hidden.
         """
         page = await own_page(self._store, project)
-        listed = {file.filename: file for file in page.files} if page else {}
+        listed = page.named if page else {}
         known = self._state.recall([project])[project].records
         status = page.status if page else lost_status(project, known)
         one = Publication(project, status, {}, {}, published=page is not None)

@@ -206,7 +206,7 @@ class Visitor:
         read = await self._index.page(demand.project, known.settled if known else None)
         if read is None:
             return None
-        upstream = {file.filename: file for file in read.page.files}
+        upstream = read.page.named
         held = Holdings()
         if self.is_present(demand.project):
             held = await holdings(self._store, self._state, demand.project, upstream)

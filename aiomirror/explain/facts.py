@@ -129,7 +129,7 @@ class _Teller:
     def __init__(self, known: Known, terms: Terms) -> None:
         self._known, self._terms = known, terms
         self._whole = known.stones.get(WHOLE)
-        self._listed = {file.filename: file for file in known.page.files} if known.page else {}
+        self._listed = known.page.named if known.page else {}
         # What chose files while the project was asked for chooses none of a project that nothing wants.
         wanted = known.visited.wanted_by if known.visited and not self._whole else {}
         self._wanted: Mapping[str, Iterable[str]] = wanted

@@ -151,7 +151,7 @@ class Metadata:
         """The files on the mirror's own page, by name."""
         if project not in self._pages:
             page = await own_page(self._store, project)
-            self._pages[project] = {file.filename: file for file in page.files} if page else {}
+            self._pages[project] = page.named if page else {}
         return self._pages[project]
 
     # What upstream has

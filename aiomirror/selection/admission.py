@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from aiomirror.selection.values import Policy
     from aiomirror.simple.filenames import ParsedName
-    from aiomirror.simple.values import ProjectFile
+    from aiomirror.simple.values import Candidate
 
 # Every file of a page is judged, and asking an enumeration for a member takes as long as all the rest.
 _SDIST, _LEGACY, _OTHER = FileKind.SDIST, FileKind.LEGACY, FileKind.OTHER
@@ -27,7 +27,7 @@ class Admission:
         self._source = None if policy.formats.sources(project) else LeftOut.SOURCE_ARCHIVE
         self._wheel = None if policy.formats.wheels(project) else LeftOut.WHEEL
 
-    def refusal(self, file: ProjectFile, parsed: ParsedName | None) -> LeftOut | None:
+    def refusal(self, file: Candidate, parsed: ParsedName | None) -> LeftOut | None:
         """Why no requirement could take the file, or None; ``parsed`` is what its name says."""
         if parsed is None:
             return LeftOut.OTHER_PROJECT
@@ -43,7 +43,7 @@ class Admission:
         return self._source if kind is _SDIST else self._wheel
 
 
-def _limited(file: ProjectFile, policy: Policy) -> LeftOut | None:
+def _limited(file: Candidate, policy: Policy) -> LeftOut | None:
     if policy.max_file_size is not None and (file.size or 0) > policy.max_file_size:
         return LeftOut.TOO_LARGE
     if policy.exclude_newer is None:

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from packaging.utils import NormalizedName
 
     from aiomirror.requirements.values import Hashes, Wanted
-    from aiomirror.simple.values import ProjectPage
+    from aiomirror.simple.values import Candidate, ProjectPage
     from aiomirror.targets import Target
 
 MAX_NAMED = 5
@@ -40,7 +40,7 @@ class _Release(msgspec.Struct):
     """The files of one version; ``text`` is the version as the first file name has it."""
 
     text: str
-    files: list[ProjectFile] = msgspec.field(default_factory=list)
+    files: list[Candidate] = msgspec.field(default_factory=list)
 
 
 def demands(
@@ -78,7 +78,7 @@ def _alike(one: Wanted, other: Wanted) -> bool:
 class _Reasons(dict[str, LeftOut]):
     """File name → why it is left out; of several reasons the one that came closest to taking it."""
 
-    def leave(self, files: Iterable[ProjectFile], reason: LeftOut) -> None:
+    def leave(self, files: Iterable[Candidate], reason: LeftOut) -> None:
         for file in files:
             known = self.setdefault(file.filename, reason)
             if known is not reason and known < reason:
@@ -89,10 +89,11 @@ def select(page: ProjectPage, wants: Sequence[Wanted], policy: Policy) -> Select
     """Choose the union of what each requirement asks of the page."""
     left_out = _Reasons()
     releases = _releases(page, policy, left_out)
+    files = page.named
     chosen: dict[str, Chosen] = {}
     unsatisfied = []
     for want in wants:
-        found = _choose(releases, want, policy, left_out)
+        found = _choose(releases, files, want, policy, left_out)
         for one in found:
             chosen[one.file.filename] = _union(chosen.get(one.file.filename), one)
         missing = _missing(page, found, want, policy, left_out)
@@ -107,14 +108,15 @@ def _releases(page: ProjectPage, policy: Policy, reasons: _Reasons) -> dict[obje
     """The files that the policy admits, by version."""
     releases: dict[object, _Release] = {}
     if page.status.marker == "quarantined":  # offers no files, whatever it lists (PEP 792)
-        reasons.leave(page.files, LeftOut.QUARANTINED)
+        reasons.leave(page.candidates, LeftOut.QUARANTINED)
         return releases
     admission = Admission(page.project, policy)
     alike: dict[str, _Release] = {}  # most files of a version spell it alike, and it is read once only
-    for file in _distinct(page.files, reasons):
-        parsed = parse_filename(file.filename, page.project)
-        if reason := admission.refusal(file, parsed):
-            reasons.leave([file], reason)
+    files = page.candidates
+    twins = _twins(files)
+    for file, parsed in zip(files, page.readings, strict=True):
+        if reason := LeftOut.SAME_BUT_FOR_CASE if file.filename in twins else admission.refusal(file, parsed):
+            reasons.leave((file,), reason)
             continue
         assert parsed is not None
         text = parsed.version
@@ -126,46 +128,48 @@ def _releases(page: ProjectPage, policy: Policy, reasons: _Reasons) -> dict[obje
     return releases
 
 
-def _distinct(files: Sequence[ProjectFile], reasons: _Reasons) -> Sequence[ProjectFile]:
-    """Those whose names differ in more than case from all that precede them.
+def _twins(files: Sequence[Candidate]) -> set[str]:
+    """The names that differ only in case from one that precedes them.
 
     On a disk that ignores case the second of two such names would replace the first.  The first of the page
     is the one, whatever is asked, so that no run takes the other.
     """
-    first = {file.filename.casefold(): file for file in reversed(files)}
-    if len(first) == len(files):
-        return files
-    distinct = [file for file in files if first[file.filename.casefold()] is file]
-    others = [file for file in files if first[file.filename.casefold()] is not file]
-    reasons.leave(others, LeftOut.SAME_BUT_FOR_CASE)
-    return distinct
+    names = [file.filename for file in files]
+    if len(set("\n".join(names).casefold().split("\n"))) == len(names):  # no name has a line break
+        return set()
+    first = {name.casefold(): name for name in reversed(names)}
+    return {name for name in names if first[name.casefold()] != name}
 
 
 def _choose(
-    releases: Mapping[object, _Release], want: Wanted, policy: Policy, reasons: _Reasons
+    releases: Mapping[object, _Release],
+    files: Mapping[str, ProjectFile],
+    want: Wanted,
+    policy: Policy,
+    reasons: _Reasons,
 ) -> list[Chosen]:
-    """The files that one requirement asks for."""
-    candidates: dict[str, list[ProjectFile]] = {}
+    """The ``files`` that one requirement asks for."""
+    candidates: dict[str, list[Candidate]] = {}
     for release in releases.values():
         if reason := _mismatch(release.text, want.specifier, every=policy.latest is None):
             reasons.leave(release.files, reason)
-        elif files := _usable(release, want, reasons):
-            candidates[release.text] = files
+        elif usable := _usable(release, want, reasons):
+            candidates[release.text] = usable
     allowed = _without_prereleases(candidates, want.specifier, policy)
     number = len(allowed) if want.files or policy.latest is None else policy.latest
     newest = nlargest(number, allowed, key=version_key)
     for text in candidates.keys() - newest:
         reasons.leave(candidates[text], LeftOut.OLDER if text in allowed else LeftOut.PRE_RELEASE)
     return [
-        Chosen(file, text, (want.text,), _to_check(file, want))
+        Chosen(files[file.filename], text, (want.text,), _to_check(file, want))
         for text in newest
         for file in _fitting(candidates[text], want, policy, reasons)
     ]
 
 
 def _fitting(
-    files: Sequence[ProjectFile], want: Wanted, policy: Policy, reasons: _Reasons
-) -> Sequence[ProjectFile]:
+    files: Sequence[Candidate], want: Wanted, policy: Policy, reasons: _Reasons
+) -> Sequence[Candidate]:
     """Of the files of a version those that the targets need for which this is wanted."""
     targets = _targets(want, policy)
     if not targets:
@@ -184,18 +188,18 @@ def _targets(want: Wanted, policy: Policy) -> list[Target]:
     return [one for one in policy.targets if not want.targets or one.name in want.targets]
 
 
-def _is_legacy(file: ProjectFile, project: NormalizedName) -> bool:
+def _is_legacy(file: Candidate, project: NormalizedName) -> bool:
     parsed = parse_filename(file.filename, project)
     return parsed is not None and parsed.kind is FileKind.LEGACY
 
 
-def _to_check(file: ProjectFile, want: Wanted) -> Hashes:
+def _to_check(file: Candidate, want: Wanted) -> Hashes:
     """The hashes that are still to be looked for in the bytes: none, if upstream lists one of them."""
     hashes = want.accepted(file.filename) or frozenset()
     return frozenset() if _listed(file, hashes) else hashes
 
 
-def _usable(release: _Release, want: Wanted, reasons: _Reasons) -> list[ProjectFile]:
+def _usable(release: _Release, want: Wanted, reasons: _Reasons) -> list[Candidate]:
     """The files of a version that matches, without those that the requirement still rules out."""
     if not (want.files or want.hashes) and all(file.yanked is None for file in release.files):
         return release.files
@@ -239,13 +243,13 @@ def _without_prereleases(candidates: Collection[str], specifier: SpecifierSet, p
     return unknown.union(texts[one] for one in specifier.filter(texts, prereleases=prereleases))
 
 
-def _digest_admitted(file: ProjectFile, hashes: Hashes) -> bool:
+def _digest_admitted(file: Candidate, hashes: Hashes) -> bool:
     """Whether the file may have one of the digests; what upstream does not list shows when it is fetched."""
     listed = [algorithm for algorithm, _ in hashes if algorithm in file.hashes]
     return not listed or _listed(file, hashes)
 
 
-def _listed(file: ProjectFile, hashes: Hashes) -> bool:
+def _listed(file: Candidate, hashes: Hashes) -> bool:
     return any(file.hashes.get(algorithm) == digest for algorithm, digest in hashes)
 
 
@@ -277,7 +281,7 @@ def _missing(
     if not want.files:
         return []
     found_names = {one.file.filename for one in found}
-    upstream = {file.filename: file for file in page.files}
+    upstream = page.named
     admission = Admission(page.project, policy)
     missing = []
     for name in want.files.keys() - found_names:

@@ -14,7 +14,7 @@ from aiomirror.selection.values import LeftOut
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence
 
-    from aiomirror.simple.values import ProjectFile
+    from aiomirror.simple.values import Candidate
     from aiomirror.targets import Target
 
 Rank = tuple[int, tuple[int, ...]]
@@ -23,8 +23,8 @@ _BUILD = re.compile(r"[0-9]{1,18}")
 
 
 def for_targets(
-    files: Sequence[ProjectFile], targets: Collection[Target], *, best: bool, sdists: bool
-) -> tuple[list[ProjectFile], list[tuple[ProjectFile, LeftOut]]]:
+    files: Sequence[Candidate], targets: Collection[Target], *, best: bool, sdists: bool
+) -> tuple[list[Candidate], list[tuple[Candidate, LeftOut]]]:
     """The files of a version that the targets need, and the others with the reason.
 
     Every wheel that fits, or with ``best`` the one that each target would choose; source archives where a
@@ -53,7 +53,7 @@ def may_fit(filename: str, targets: Iterable[Target]) -> bool:
     return filename.endswith(WHEEL) and any(_rank(filename, target) is not None for target in targets)
 
 
-def _ranked(wheels: Iterable[ProjectFile], target: Target) -> list[str]:
+def _ranked(wheels: Iterable[Candidate], target: Target) -> list[str]:
     """The names of the wheels that fit, the best first."""
     ranked = [
         (rank, file.filename)

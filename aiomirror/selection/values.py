@@ -45,6 +45,8 @@ class LeftOut(enum.IntEnum):
     SPARE_SOURCE = 20
     QUARANTINED = 21
 
+    __hash__ = int.__hash__  # an enumeration's own is written in Python, and a page has thousands of reasons
+
     def __str__(self) -> str:
         return _SENTENCES[self]
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from aiomirror.simple.filenames import ParsedName
     from aiomirror.simple.notes import Notes
-    from aiomirror.simple.values import Digests
+    from aiomirror.simple.values import Digests, Files
 
 MAX_FILES = 100_000
 """Files that a page may list, of whatever kind and whosever they are.
@@ -94,11 +94,13 @@ class PageBuilder:
         status: ProjectStatus,
         api_version: str,
         last_serial: int | None = None,
+        files: Files | None = None,
     ) -> ProjectPage:
-        """Return the page with all files that were taken, in the order in which they were listed."""
+        """Return the page with ``files``, or all that were taken, in the order in which they were listed."""
+        taken = tuple(file for file in self._files.values() if file is not None)
         return ProjectPage(
             project=self._project,
-            files=tuple(file for file in self._files.values() if file is not None),
+            files=taken if files is None else files,
             versions=versions,
             status=status,
             api_version=api_version,

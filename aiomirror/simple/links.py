@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import re
 from functools import lru_cache
+from string import ascii_letters, digits
 from typing import TYPE_CHECKING, NamedTuple, cast
 from urllib.parse import quote, unquote, urljoin, urlsplit, urlunsplit
 
 from aiomirror.digests import DIGEST_LENGTHS
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from urllib.parse import SplitResult
 
     from aiomirror.simple.values import Digests
@@ -40,6 +41,11 @@ _ABSOLUTE = re.compile(rf"https?://[A-Za-z0-9.-]+{_PORT}/[A-Za-z0-9%+@!~._/-]*")
 _SEGMENT = r"[A-Za-z0-9%+@!~_-][A-Za-z0-9%+@!~._-]*"  # no leading dot: dot segments go the long way
 _NAME = re.compile(_SEGMENT)
 _FOLDER = re.compile(rf"((?:\.\./){{0,8}}|\./|/)((?:{_SEGMENT}/)*)")
+
+# The same shapes, for all links of a page at once.
+_ROOT = re.compile(rf"https?://[A-Za-z0-9.-]+{_PORT}/")
+_IN_PATHS = f"{ascii_letters}{digits}%+@!~._/-"
+_FOLDERS = 64
 
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _BAD_HOST = re.compile(r"[\x00-\x20\x7f\"%<>\\^`{|}]")
@@ -68,6 +74,31 @@ def resolve_url(base: str, href: str) -> str | None:
         return url
     link = resolve(base, href)
     return None if link is None else link.url
+
+
+def are_plain(base: str, hrefs: Sequence[str]) -> bool:
+    """Whether all of ``hrefs`` are links that :func:`resolve_url` need not take apart; False if in doubt.
+
+    It looks at all of them at once: for a long list that takes a fourth of the time of asking for each.
+    """
+    if max(map(len, hrefs)) > MAX_URL:
+        return False
+    text = "".join(hrefs)
+    if root := _ROOT.match(text):  # so all have to begin with the same
+        rest = text.replace(root[0], "")
+        return is_made_of(rest, _IN_PATHS) and all(href.startswith(root[0]) for href in hrefs)
+    folders, starts = set(), set()
+    for href in hrefs:
+        at = href.rfind("/") + 1
+        folders.add(href[:at])
+        starts.add(href[at : at + 1])
+    few = len(folders) <= _FOLDERS and all(_folder(base, folder) is not None for folder in folders)
+    return few and starts.isdisjoint({"", "."}) and is_made_of(text, _IN_PATHS)
+
+
+def is_made_of(text: str, characters: str) -> bool:
+    """Whether ``text`` has none but these ASCII characters, which no search for them tells as fast."""
+    return text.isascii() and not text.encode().translate(None, characters.encode())
 
 
 def filename_of(url: str) -> str:
@@ -129,7 +160,7 @@ def _plain_url(base: str, path: str) -> str | None:
     return folder + name
 
 
-@lru_cache(maxsize=64)  # the files of a page are in few folders, often in one
+@lru_cache(maxsize=_FOLDERS)  # the files of a page are in few folders, often in one
 def _folder(base: str, path: str) -> str | None:
     """The URL of the folder at ``path``, which is empty or ends with a slash; None for an unusual shape."""
     if (match := _FOLDER.fullmatch(path)) is None:

@@ -18,6 +18,7 @@ from packaging.utils import canonicalize_name
 from aiomirror.errors import MalformedPageError, WrongProjectError
 from aiomirror.simple.build import Entry, PageBuilder
 from aiomirror.simple.notes import Notes, shown
+from aiomirror.simple.plain import LONG, PlainEntry, plain_files
 from aiomirror.simple.values import ProjectStatus
 from aiomirror.simple.versioning import check_api_version
 
@@ -70,7 +71,12 @@ class _Root(msgspec.Struct):
     meta: _Meta | None = None
 
 
+class _LongPage(_Page, rename="kebab"):
+    files: list[PlainEntry]  # type: ignore[assignment]
+
+
 _PAGE = msgspec.json.Decoder(_Page)
+_LONG_PAGE = msgspec.json.Decoder(_LongPage)
 _ROOT = msgspec.json.Decoder(_Root)
 _LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 
@@ -85,7 +91,11 @@ def read_json_page(
     if len(body) > most and body.count(b",") > most:
         _fail(url, f"the page has more than {most:,} values")
     notes = Notes()
-    page = _decode(_PAGE, body, url) or _lenient_page(_load(body, url), url, notes, max_files)
+    long = _decode(_LONG_PAGE, body, url) if len(body) >= LONG else None
+    files = plain_files(long.files, url, project) if long else None
+    page: _Page | _LongPage | None = long if files is not None else _decode(_PAGE, body, url)
+    if page is None:
+        page = _lenient_page(_load(body, url), url, notes, max_files)
     _check_number(page.files, url, max_files)
     meta = page.meta or _Meta()
     api_version, ahead = check_api_version(meta.api_version, url)
@@ -93,9 +103,11 @@ def read_json_page(
         notes.add(ahead)
     _check_name(page.name, url, project, notes)
     builder = PageBuilder(project, url, notes)
-    for entry in page.files:
-        builder.add(entry)
+    if files is None:
+        for entry in page.files:
+            builder.add(entry)
     return builder.page(
+        files=files,
         versions=tuple(page.versions or ()),
         status=_status(page.project_status) or _status(meta.project_status) or ProjectStatus(),
         api_version=api_version,

@@ -6,11 +6,15 @@ from them.  They know nothing of networks, disks or policies.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from abc import abstractmethod
+from collections.abc import Mapping, Sequence
 from datetime import datetime  # noqa: TC003 (msgspec reads annotations at run time)
+from typing import Protocol
 
 import msgspec
 from packaging.utils import NormalizedName  # noqa: TC002 (as above)
+
+from aiomirror.simple.filenames import ParsedName, parse_filename
 
 Digests = Mapping[str, str]
 """Algorithm → digest, both lower case; only algorithms that hashlib guarantees."""
@@ -38,6 +42,47 @@ class ProjectFile(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """Absolute https URL of the provenance object."""
 
 
+class Candidate(Protocol):
+    """What a choice among the files of a page goes by; a :class:`ProjectFile` is one."""
+
+    @property
+    def filename(self) -> str: ...  # noqa: D102 (all of these as ProjectFile has them)
+    @property
+    def hashes(self) -> Digests: ...  # noqa: D102
+    @property
+    def size(self) -> float | None: ...  # noqa: D102
+    @property
+    def requires_python(self) -> str | None: ...  # noqa: D102
+    @property
+    def yanked(self) -> str | None: ...  # noqa: D102
+    @property
+    def upload_time(self) -> datetime | None: ...  # noqa: D102
+
+
+class Files(Sequence[ProjectFile]):
+    """The files of a page where they are made when they are asked for; equal to any sequence of the same."""
+
+    @property
+    @abstractmethod
+    def candidates(self) -> Sequence[Candidate]:
+        """The same files as far as a choice needs them, without making any."""
+
+    @property
+    @abstractmethod
+    def readings(self) -> Sequence[ParsedName | None]:
+        """What the name of each says."""
+
+    @property
+    @abstractmethod
+    def named(self) -> Mapping[str, ProjectFile]:
+        """The files by name; looking at the names makes none."""
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Sequence) and tuple(self) == tuple(other)
+
+    __hash__ = None  # type: ignore[assignment]
+
+
 class ProjectStatus(msgspec.Struct, frozen=True):
     """PEP 792: ``marker`` is "active", "archived", "quarantined", "deprecated" or one we do not know."""
 
@@ -49,7 +94,7 @@ class ProjectPage(msgspec.Struct, frozen=True, kw_only=True):
     """A project page, whatever its format was."""
 
     project: NormalizedName
-    files: tuple[ProjectFile, ...]
+    files: Sequence[ProjectFile]
     versions: tuple[str, ...] = ()
     """As listed (API 1.1 and later, JSON only); may name versions without files."""
     status: ProjectStatus = ProjectStatus()
@@ -58,6 +103,25 @@ class ProjectPage(msgspec.Struct, frozen=True, kw_only=True):
     """A count of the project's changes, where the index keeps one (not of the specification)."""
     warnings: tuple[str, ...] = ()
     """What was odd and passed over, a line each."""
+
+    @property
+    def candidates(self) -> Sequence[Candidate]:
+        """The files as far as a choice needs them, which for a long page is much cheaper than ``files``."""
+        return self.files.candidates if isinstance(self.files, Files) else self.files
+
+    @property
+    def readings(self) -> Sequence[ParsedName | None]:
+        """What the name of each candidate says; None: it is another project's."""
+        if isinstance(self.files, Files):
+            return self.files.readings
+        return [parse_filename(file.filename, self.project) for file in self.files]
+
+    @property
+    def named(self) -> Mapping[str, ProjectFile]:
+        """The files by name."""
+        if isinstance(self.files, Files):
+            return self.files.named
+        return {file.filename: file for file in self.files}
 
 
 JSON_TYPE = "application/vnd.pypi.simple.v1+json"

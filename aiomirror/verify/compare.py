@@ -73,7 +73,7 @@ def two_forms(pages: Mapping[str, ProjectPage]) -> Iterator[Finding]:
     def finding(what: str) -> Finding:
         return Finding(Kind.PAGE, one.project, form, what)
 
-    ours, theirs = ({file.filename: file for file in page.files} for page in (one, other))
+    ours, theirs = (page.named for page in (one, other))
     if missing := ours.keys() - theirs.keys():
         yield finding(f"does not list {several(missing)}, which {first} does")
     if added := theirs.keys() - ours.keys():

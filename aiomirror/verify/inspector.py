@@ -175,7 +175,7 @@ def _read_pages(found: Inspection, *, expected: bool) -> dict[str, ProjectFile]:
         found.findings += compare.one_page(page, form, base)
     if len(found.pages) == len(PAGES):
         found.findings += compare.two_forms(found.pages)
-    listings = [{file.filename: file for file in page.files} for page in found.pages.values()]
+    listings = [page.named for page in found.pages.values()]
     if not listings:
         if found.hidden and not expected:
             return {}

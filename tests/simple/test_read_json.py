@@ -3,7 +3,7 @@ from __future__ import annotations
 import json
 from contextlib import suppress
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import given, settings, strategies as st
@@ -17,14 +17,27 @@ from aiomirror.errors import (
     PageError,
     WrongProjectError,
 )
+from aiomirror.simple import read_json
 from aiomirror.simple.notes import MAX_NOTES
+from aiomirror.simple.plain import LONG
 from aiomirror.simple.read import read_page, read_root
 from aiomirror.simple.values import JSON_TYPE, ProjectFile, ProjectPage, ProjectStatus
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 URL = "https://index.example/simple/six/"
 SIX = canonicalize_name("six")
 SHA256 = "ab" * 32
 NAME = "six-1.0.tar.gz"
+
+
+@pytest.fixture(scope="module", autouse=True, params=[LONG, 0], ids=["by entries", "as a whole"])
+def judged(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Every page here is read in both ways, of which the length decides otherwise."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(read_json, "LONG", request.param)
+        yield
 
 
 def listed(**changes: object) -> dict[str, object]:
