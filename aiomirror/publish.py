@@ -181,13 +181,17 @@ class Press:
             batch = [await self._ready.get()]
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(BATCH_SECONDS):
-                    while batch[-1] is not None and len(batch) < max(LEAST, self._coming()):
+                    while batch[-1] is not None and (len(batch) < self._enough() or not self._ready.empty()):
                         batch.append(await self._ready.get())
             ended = None in batch
             publications = [one for one in batch if one is not None]
             await self.publish(publications)
             for one in publications:
                 self._reporter.published(one.project)
+
+    def _enough(self) -> int:
+        """How many projects are worth a batch: what is ready besides goes with them."""
+        return max(LEAST, self._coming())
 
     async def publish(self, batch: Sequence[Publication]) -> None:
         """Publish these now; DestinationError when the mirror cannot be written."""

@@ -54,7 +54,7 @@ def _ready(name: str) -> Publication:
 
 async def test_half_is_published_while_the_other_half_is_fetched(publisher: _Batches, tmp_path: Path) -> None:
     coming = 3
-    press = Press(publisher, Report("", ""), Silent(), lambda: coming)
+    press = Press(publisher, Report(), Silent(), lambda: coming)
     async with asyncio.timeout(60), asyncio.TaskGroup() as group:
         group.create_task(press.run())
         for name in ("a", "b", "c"):
@@ -72,12 +72,29 @@ async def test_half_is_published_while_the_other_half_is_fetched(publisher: _Bat
 
 
 async def test_fewer_than_are_still_to_come_wait(publisher: _Batches) -> None:
-    coming = [4, 3, 2, 9]
-    press = Press(publisher, Report("", ""), Silent(), lambda: coming.pop(0))
+    asked = asyncio.Event()
+
+    def coming() -> int:
+        asked.set()
+        return 3
+
+    press = Press(publisher, Report(), Silent(), coming)
     async with asyncio.timeout(60), asyncio.TaskGroup() as group:
         group.create_task(press.run())
-        for name in ("a", "b", "c", "d"):
+        for name in ("a", "b"):
             press.put(_ready(name))
+            await asked.wait()
+            asked.clear()
+        press.put(_ready("c"))
         assert await publisher.came.get() == ["a", "b", "c"]
         press.close()
-        assert await publisher.came.get() == ["d"]
+
+
+async def test_what_became_ready_meanwhile_goes_in_one_batch(publisher: _Batches) -> None:
+    press = Press(publisher, Report(), Silent(), lambda: 0)
+    async with asyncio.timeout(60), asyncio.TaskGroup() as group:
+        for name in ("a", "b", "c", "d", "e"):
+            press.put(_ready(name))
+        group.create_task(press.run())
+        assert await publisher.came.get() == ["a", "b", "c", "d", "e"]
+        press.close()
