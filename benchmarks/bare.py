@@ -29,7 +29,7 @@ OK = 200
 LAST = ("Accept-Encoding: identity", "", "")
 """What every request ends with."""
 FOREVER = aiohttp.ClientTimeout()
-COLLECTED_AFTER = 20_000
+COLLECTED_AFTER = 100_000
 """Objects made; Python's own 700 cost one twentieth of the processor time."""
 NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
 
