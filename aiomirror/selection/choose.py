@@ -232,9 +232,11 @@ def _mismatch(text: str, specifier: SpecifierSet, *, every: bool) -> LeftOut | N
 def _without_prereleases(candidates: Collection[str], specifier: SpecifierSet, policy: Policy) -> set[str]:
     """PEP 440: pre-releases only where asked for, named by the specifier, or all that there is.
 
-    ``candidates`` are versions, each spelt in one way.
+    ``candidates`` are versions that the specifier admits otherwise, each spelt in one way.
     """
     texts = {version: text for text in candidates if (version := parse_version(text)) is not None}
+    if not any(version.is_prerelease for version in texts):
+        return set(candidates)
     unknown = set(candidates).difference(texts.values())
     prereleases = True if policy.prereleases else None
     if any(one.operator == "===" for one in specifier):  # goes by what is written

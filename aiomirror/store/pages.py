@@ -17,7 +17,7 @@ from aiomirror.store.names import component
 from aiomirror.store.tree import Temporary, file_stat, regular_file
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping, Sequence, Set as AbstractSet
 
     from packaging.utils import NormalizedName
 
@@ -77,12 +77,14 @@ def _stage(tree: Tree, write: PageWrite, stack: ExitStack) -> list[_Staged]:
     """Write the pages of a project that differ, without giving them their names."""
     project = write.project
     with tree.folder(project) as folder, translated(tree.dest, project):
+        there: AbstractSet[str] = write.pages.keys()  # or so it may be
         if write.files:
             there = frozenset() if folder is None else frozenset(os.listdir(folder))  # noqa: PTH208 (a descriptor)
             if missing := sorted(set(map(component, write.files)) - there):
                 raise DestinationError(tree.where(*tree.parts(project), missing[0]), "is missing")
         return [
-            _staged(tree, folder, component(name), content, stack) for name, content in write.pages.items()
+            _staged(tree, folder if name in there else None, component(name), content, stack)
+            for name, content in write.pages.items()
         ]
 
 
@@ -98,7 +100,7 @@ def _settle(tree: Tree, project: NormalizedName | None, staged: Sequence[_Staged
 
 
 def _staged(tree: Tree, folder: int | None, name: str, content: bytes, stack: ExitStack) -> _Staged:
-    """A page; ``folder`` is where one may be already."""
+    """A page; ``folder`` is where one may be already, None where there is none."""
     sha256 = hashlib.sha256(content).hexdigest()
     held = None if folder is None else _held(name, folder, content)
     if held is not None and held.same:
