@@ -30,8 +30,10 @@ if TYPE_CHECKING:
 
 BATCH_SECONDS = 1.0
 """How long projects gather to be published together; what a kill may leave to be looked at again."""
-LEAST = 32
-"""Projects that are worth a batch before that time is over."""
+LEAST, MOST = 32, 512
+"""Projects that are worth a batch before that time is over, and that are the most: their pages take memory."""
+SLICE = 16
+"""Projects that are rendered before the network has its turn."""
 _RENDER = {JSON_TYPE: render_json, HTML_TYPE: render_html}
 _RENDER_ROOT = {JSON_TYPE: render_root_json, HTML_TYPE: render_root_html}
 
@@ -124,11 +126,11 @@ class Publisher:
             self._names = set(await self._published())
         elif not batch:
             return 0  # the root index is as the last batch left it
-        writes = []
-        for one in batch:
-            if one.worth_a_page:
-                writes.append(_project_write(one))
-                await asyncio.sleep(0)  # the network need not wait for all of them
+        worth_a_page = [one for one in batch if one.worth_a_page]
+        writes: list[PageWrite] = []
+        while len(writes) < len(worth_a_page):
+            writes += map(_project_write, worth_a_page[len(writes) :][:SLICE])
+            await asyncio.sleep(0)
         self._names.update(one.project for one in writes if one.project)
         if self._names:  # a run that found nothing leaves no empty index behind
             writes.append(self._root())
@@ -181,7 +183,7 @@ class Press:
             batch = [await self._ready.get()]
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(BATCH_SECONDS):
-                    while batch[-1] is not None and (len(batch) < self._enough() or not self._ready.empty()):
+                    while batch[-1] is not None and self._goes_on(len(batch)):
                         batch.append(await self._ready.get())
             ended = None in batch
             publications = [one for one in batch if one is not None]
@@ -189,9 +191,10 @@ class Press:
             for one in publications:
                 self._reporter.published(one.project)
 
-    def _enough(self) -> int:
-        """How many projects are worth a batch: what is ready besides goes with them."""
-        return max(LEAST, self._coming())
+    def _goes_on(self, count: int) -> bool:
+        """Whether more is to go into a batch of ``count`` projects; what is ready does, while there is room."""
+        enough = count >= max(LEAST, self._coming()) and self._ready.empty()
+        return count < MOST and not enough
 
     async def publish(self, batch: Sequence[Publication]) -> None:
         """Publish these now; DestinationError when the mirror cannot be written."""

@@ -98,3 +98,14 @@ async def test_what_became_ready_meanwhile_goes_in_one_batch(publisher: _Batches
         group.create_task(press.run())
         assert await publisher.came.get() == ["a", "b", "c", "d", "e"]
         press.close()
+
+
+async def test_a_batch_is_bounded(publisher: _Batches, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(publish, "MOST", 2)
+    press = Press(publisher, Report(), Silent(), lambda: 9)
+    async with asyncio.timeout(60), asyncio.TaskGroup() as group:
+        for name in ("a", "b", "c", "d", "e"):
+            press.put(_ready(name))
+        press.close()
+        group.create_task(press.run())
+        assert [await publisher.came.get() for _ in range(3)] == [["a", "b"], ["c", "d"], ["e"]]

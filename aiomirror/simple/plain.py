@@ -118,6 +118,7 @@ class _PlainFiles(Files):
     ) -> None:
         self._entries, self._readings, self._url = entries, readings, url
         self._made: dict[str, ProjectFile] = {}
+        self._by_name: _ByName | None = None
 
     @property
     def candidates(self) -> Sequence[Candidate]:
@@ -129,7 +130,9 @@ class _PlainFiles(Files):
 
     @property
     def named(self) -> Mapping[str, ProjectFile]:
-        return _ByName(self, {entry.filename: entry for entry in self._entries})
+        if self._by_name is None:
+            self._by_name = _ByName(self, {entry.filename: entry for entry in self._entries})
+        return self._by_name
 
     def made(self, entry: PlainEntry) -> ProjectFile:
         """The file of this entry."""
