@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 BATCH_SECONDS = 1.0
 """How long projects gather to be published together; what a kill may leave to be looked at again."""
 LEAST, MOST = 32, 512
-"""Projects that are worth a batch before that time is over, and that are the most: their pages take memory."""
+"""Projects that are worth a batch before that time is over, and the most: their pages take memory."""
 SLICE = 16
 """Projects that are rendered before the network has its turn."""
 _RENDER = {JSON_TYPE: render_json, HTML_TYPE: render_html}
@@ -192,7 +192,7 @@ class Press:
                 self._reporter.published(one.project)
 
     def _goes_on(self, count: int) -> bool:
-        """Whether more is to go into a batch of ``count`` projects; what is ready does, while there is room."""
+        """Whether more is to go into a batch of ``count`` projects: what is ready is, while there is room."""
         enough = count >= max(LEAST, self._coming()) and self._ready.empty()
         return count < MOST and not enough
 

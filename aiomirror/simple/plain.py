@@ -118,7 +118,7 @@ class _PlainFiles(Files):
     ) -> None:
         self._entries, self._readings, self._url = entries, readings, url
         self._made: dict[str, ProjectFile] = {}
-        self._by_name: _ByName | None = None
+        self._index: dict[str, PlainEntry] | None = None
 
     @property
     def candidates(self) -> Sequence[Candidate]:
@@ -130,9 +130,10 @@ class _PlainFiles(Files):
 
     @property
     def named(self) -> Mapping[str, ProjectFile]:
-        if self._by_name is None:
-            self._by_name = _ByName(self, {entry.filename: entry for entry in self._entries})
-        return self._by_name
+        # Not the mapping itself is kept: a circle would have a long page wait for the collector.
+        if self._index is None:
+            self._index = {entry.filename: entry for entry in self._entries}
+        return _ByName(self, self._index)
 
     def made(self, entry: PlainEntry) -> ProjectFile:
         """The file of this entry."""
