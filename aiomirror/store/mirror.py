@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import threading
 from typing import TYPE_CHECKING, Self
 
-from aiomirror.store import draft, inspection, pages, reading, removal, siblings
+from aiomirror.store import draft, inspection, reading, removal, siblings
 from aiomirror.store.digests import Expectation
 from aiomirror.store.hops import Hops
 from aiomirror.store.lock import Lock, this_process
+from aiomirror.store.pages import Pages
 from aiomirror.store.partial import Partial
 from aiomirror.store.tree import PRIVATE, Tree
 
@@ -46,7 +46,7 @@ class Store:
         self._tree = Tree(dest)
         self._lock = Lock()
         self._hops = Hops()
-        self._publishing = threading.Lock()
+        self._pages = Pages(self._hops, self._tree)
 
     async def __aenter__(self) -> Self:
         """Make the folder, take the lock, clear what a killed run left, and see that files can be written.
@@ -163,12 +163,7 @@ class Store:
         All files come before all pages of projects, those before the root's; a page that would not change is
         not touched.  A page that changes is at least a second younger than the one before.
         """
-        return await self._hops.run(self._publish, batch)
-
-    def _publish(self, batch: Sequence[PageWrite]) -> list[Published]:
-        # The work of a publication that was cancelled may still be under way: the later pages come later.
-        with self._publishing:
-            return pages.publish(self._tree, batch)
+        return await self._pages.publish(batch)
 
     async def projects(self, among: Collection[NormalizedName] | None = None) -> list[NormalizedName]:
         """The projects that have a page, of these or of all, sorted."""

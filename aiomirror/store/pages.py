@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import os
+import threading
 from contextlib import ExitStack
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import msgspec
 
@@ -17,13 +19,18 @@ from aiomirror.store.names import component
 from aiomirror.store.tree import Temporary, file_stat, regular_file
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence, Set as AbstractSet
+    from collections.abc import AsyncIterator, Mapping, Sequence, Set as AbstractSet
 
     from packaging.utils import NormalizedName
 
     from aiomirror.plan import FileStat
+    from aiomirror.store.hops import Hops
     from aiomirror.store.tree import Tree
 
+T = TypeVar("T")
+
+SLICE = 8
+"""Projects between two turns of the loop, which takes longer than they do."""
 _SECOND = 1_000_000_000
 """In nanoseconds."""
 
@@ -54,49 +61,72 @@ class _Staged(msgspec.Struct, frozen=True):
     temporary: Temporary | None
 
 
-def publish(tree: Tree, batch: Sequence[PageWrite]) -> list[Published]:
-    """Files first, then the pages of projects, then the root's; every page of the batch as it then is."""
-    written = _replace(tree, [write for write in batch if write.project is not None])
-    return written + _replace(tree, [write for write in batch if write.project is None])
+class Pages:
+    """Puts pages where they belong, a project at a time: on the loop, while the disk is prompt.
+
+    In a thread each system call would mean fetching the interpreter's lock back while the loop wants it, too;
+    only what waits for the disk has one.
+    """
+
+    def __init__(self, hops: Hops, tree: Tree) -> None:
+        self._hops, self._tree = hops, tree
+        # A publication that was cancelled may still be at work on a project: what comes later comes after it.
+        self._one = threading.Lock()
+
+    async def publish(self, batch: Sequence[PageWrite]) -> list[Published]:
+        """Files first, then the pages of projects, then the root's; every page of the batch as it then is."""
+        written = await self._replace([write for write in batch if write.project is not None])
+        return written + await self._replace([write for write in batch if write.project is None])
+
+    async def _replace(self, batch: Sequence[PageWrite]) -> list[Published]:
+        tree = self._tree
+        with ExitStack() as stack:
+            pages = [
+                (write.project, await self._hops.quick(self._stage, write, stack))
+                async for write in _in_turns(batch)
+            ]
+            names = [one.temporary.name for _, staged in pages for one in staged if one.temporary is not None]
+            # One wait for files and for the pages that will name them, which nobody sees before that.
+            files = {write.project: write.files for write in batch if write.files}
+            await self._hops.run(durable.contents, tree, files, names)
+            async for project, staged in _in_turns(pages):
+                await self._hops.quick(self._settle, project, staged)
+        changed = {project for project, staged in pages if any(map(_is_new, staged))}
+        await self._hops.run(durable.names_in, tree, changed | {None} if changed else changed)
+        return [Published(project, one.record, _is_new(one)) for project, staged in pages for one in staged]
+
+    def _stage(self, write: PageWrite, stack: ExitStack) -> list[_Staged]:
+        """Write the pages of a project that differ, without giving them their names."""
+        tree, project = self._tree, write.project
+        with self._one, tree.folder(project) as folder, translated(tree.dest, project):
+            there: AbstractSet[str] = write.pages.keys()  # or so it may be
+            if write.files:
+                there = frozenset() if folder is None else frozenset(os.listdir(folder))  # noqa: PTH208 (a descriptor)
+                if missing := sorted(set(map(component, write.files)) - there):
+                    raise DestinationError(tree.where(*tree.parts(project), missing[0]), "is missing")
+            return [
+                _staged(tree, folder if name in there else None, component(name), content, stack)
+                for name, content in write.pages.items()
+            ]
+
+    def _settle(self, project: NormalizedName | None, staged: Sequence[_Staged]) -> None:
+        """Give the pages of a project their names."""
+        if not any(map(_is_new, staged)):
+            return
+        tree = self._tree
+        with self._one, tree.made_folder(project) as folder:
+            for page in staged:
+                with translated(tree.dest, project, page.record.filename):
+                    if page.temporary is not None:
+                        page.temporary.settle(page.record.filename, folder)
 
 
-def _replace(tree: Tree, batch: Sequence[PageWrite]) -> list[Published]:
-    with ExitStack() as stack:
-        pages = [(write.project, _stage(tree, write, stack)) for write in batch]
-        names = [one.temporary.name for _, staged in pages for one in staged if one.temporary is not None]
-        # One wait for files and for the pages that will name them: nobody sees these before they have names.
-        durable.contents(tree, {write.project: write.files for write in batch if write.files}, names)
-        for project, staged in pages:
-            _settle(tree, project, staged)
-    changed = {project for project, staged in pages if any(map(_is_new, staged))}
-    durable.names_in(tree, changed | {None} if changed else changed)
-    return [Published(project, one.record, _is_new(one)) for project, staged in pages for one in staged]
-
-
-def _stage(tree: Tree, write: PageWrite, stack: ExitStack) -> list[_Staged]:
-    """Write the pages of a project that differ, without giving them their names."""
-    project = write.project
-    with tree.folder(project) as folder, translated(tree.dest, project):
-        there: AbstractSet[str] = write.pages.keys()  # or so it may be
-        if write.files:
-            there = frozenset() if folder is None else frozenset(os.listdir(folder))  # noqa: PTH208 (a descriptor)
-            if missing := sorted(set(map(component, write.files)) - there):
-                raise DestinationError(tree.where(*tree.parts(project), missing[0]), "is missing")
-        return [
-            _staged(tree, folder if name in there else None, component(name), content, stack)
-            for name, content in write.pages.items()
-        ]
-
-
-def _settle(tree: Tree, project: NormalizedName | None, staged: Sequence[_Staged]) -> None:
-    """Give the pages of a project their names."""
-    if not any(map(_is_new, staged)):
-        return
-    with tree.made_folder(project) as folder:
-        for page in staged:
-            with translated(tree.dest, project, page.record.filename):
-                if page.temporary is not None:
-                    page.temporary.settle(page.record.filename, folder)
+async def _in_turns(work: Sequence[T]) -> AsyncIterator[T]:
+    """One after another, and after some of them the loop does something else: files are on their way."""
+    for number, one in enumerate(work, 1):
+        yield one
+        if number % SLICE == 0:
+            await asyncio.sleep(0)
 
 
 def _staged(tree: Tree, folder: int | None, name: str, content: bytes, stack: ExitStack) -> _Staged:
