@@ -92,7 +92,9 @@ def read_json_page(
         _fail(url, f"the page has more than {most:,} values")
     notes = Notes()
     long = _decode(_LONG_PAGE, body, url) if len(body) >= LONG else None
-    files = plain_files(long.files, url, project) if long else None
+    if long is not None:
+        _check_number(long.files, url, max_files)  # before any of them is looked at
+    files = plain_files(long.files, url, project) if long is not None else None
     page: _Page | _LongPage | None = long if files is not None else _decode(_PAGE, body, url)
     if page is None:
         page = _lenient_page(_load(body, url), url, notes, max_files)
