@@ -71,7 +71,8 @@ class Body:
 
     async def __aexit__(self, *_: object) -> None:
         # Cancellation comes this way, too; the connection is closed then.
-        self._place.leave(kept=self._response.leave())
+        self._response.leave()
+        self._place.leave()
 
     async def read(self) -> bytes:
         """The bytes that have come since, at least one; none at the end.

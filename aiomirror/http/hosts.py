@@ -29,8 +29,6 @@ class Host:
     """One origin.
 
     ``tls`` is what counts for its certificates, and a proxy's.  ``own`` is for the index's origin.
-    ``idle`` counts the connections that should be waiting for the next request, so that a broken one can be
-    told from a host that hangs up.
     """
 
     def __init__(
@@ -50,7 +48,6 @@ class Host:
         """Places for requests to it; None: no fewer than there are in all."""
         self.answered = False
         """Whether it has answered anything in this run."""
-        self.idle = 0
         self.rests_until = 0.0
         """By the session's clock: it has asked to be left alone so long."""
         self._failures = 0

@@ -63,11 +63,9 @@ class Place:
     def __init__(self, free: asyncio.Semaphore, host: Host, guard: Guard) -> None:
         self._free, self.host, self.guard = free, host, guard
 
-    def leave(self, *, kept: bool) -> None:
-        """Make room for the next; ``kept``: its connection can serve again."""
+    def leave(self) -> None:
+        """Make room for the next."""
         self.guard.close()
-        if kept:
-            self.host.idle += 1
         self._free.release()
         if self.host.free is not None:
             self.host.free.release()

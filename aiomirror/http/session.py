@@ -54,8 +54,11 @@ class Session:
         self._watch = Watch(settings.timeout)
         self._places = Places(settings.at_first or settings.connections, settings.connections, self._watch)
         self._pace = Pace(settings.rate, clock, sleep) if settings.rate else None
-        self.requests = 0
+
+    @property
+    def requests(self) -> int:
         """Requests sent, redirects and repetitions among them."""
+        return self._exchanges.requests
 
     async def __aenter__(self) -> Self:
         settings = self._settings
@@ -111,7 +114,8 @@ class Session:
             named.add(host.hostname)
         elif host.link_local and host.hostname not in named:
             raise RedirectError(masked(target), "a link-local address")
-        home, seen = host, list[URL]()
+        home = host
+        seen: list[URL] = []
         while True:
             body = await self._sent(host, target, headers, linked if host is home else None)
             if body.status == UNAUTHORIZED and host.own and await self._unlocked(host, body):
@@ -147,31 +151,20 @@ class Session:
         try:
             response = await self._answered(host, url, headers, place.guard)
         except BaseException:
-            place.leave(kept=False)
+            place.leave()
             raise
         host.heard(response.status)
         return Body(response, self._settings, self._clock, place, self._pace, credential=credential)
 
     async def _answered(self, host: Host, url: str, headers: Mapping[str, str], guard: Guard) -> Response:
-        """The answer's headers.
-
-        A server may have closed an idle connection when the request is on its way; that says nothing about
-        the next one, so it is repeated until a new connection has been tried.
-        """
-        while True:
-            if host.given_up:
-                raise GivenUpError(masked(url), f"given up after {GIVEN_UP} failures in a row")
-            kept = host.idle > 0
-            host.idle -= kept
-            self.requests += 1
-            began = self._clock()
-            try:
-                answer = await self._exchanges.get(host, url, headers, guard)
-            except FOREIGN as error:
-                dead = isinstance(error, (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError))
-                if kept and dead and not isinstance(error, aiohttp.ClientConnectorError):
-                    continue
-                raise unanswered(error, masked(url), self._settings.timeout) from error
-            if kept:
-                self._places.answered(self._clock() - began)
-            return answer
+        """The answer's headers."""
+        if host.given_up:
+            raise GivenUpError(masked(url), f"given up after {GIVEN_UP} failures in a row")
+        began = self._clock()
+        try:
+            answer = await self._exchanges.get(host, url, headers, guard)
+        except FOREIGN as error:
+            raise unanswered(error, masked(url), self._settings.timeout) from error
+        if answer.reused:
+            self._places.answered(self._clock() - began)
+        return answer
