@@ -11,7 +11,7 @@ from aiomirror.report import Outcome, Status
 from aiomirror.simple.filenames import FileKind, parse_filename
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from packaging.utils import NormalizedName
 
@@ -60,11 +60,11 @@ class Account:
         wanted = frozenset(known.settled.wanted)
         self.census.count(known.project, distributions(known.records.values()), wanted, {})
 
-    def looked_at(self, page: ProjectPage, selection: Selection) -> None:
-        """What is odd about a page, and why files of it are not wanted."""
+    def looked_at(self, page: ProjectPage, left_out: Mapping[str, int]) -> None:
+        """What is odd about a page, and for each reason how many files of it are not wanted."""
         for warning in page.warnings:
             self.warned(f"{page.project}: {warning}")
-        self.report.left_out(page.project, selection.counts())
+        self.report.left_out(page.project, left_out)
 
     def planned(self, page: ProjectPage, plan: ProjectPlan, selection: Selection) -> None:
         """What is to be done; what nothing of it wants is counted."""

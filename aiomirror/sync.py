@@ -238,7 +238,7 @@ class _Run:
             self._unchanged(known)
             return
         page, plan = visit.page, visit.plan
-        self._account.looked_at(page, visit.selection)
+        self._account.looked_at(page, visit.settled.left_out)
         for error in visit.selection.unsatisfied:
             self._fail(Problem.of(error, page.project), stops=not self._is_withdrawn(page))
         if self._is_withdrawn(page) and await self._withdrawals.quarantined(page.project):

@@ -23,7 +23,8 @@ class Admission:
 
     def __init__(self, project: NormalizedName, policy: Policy) -> None:
         self._policy = policy
-        self._limited = policy.max_file_size is not None or policy.exclude_newer is not None
+        self.limited = policy.max_file_size is not None or policy.exclude_newer is not None
+        """Whether files whose names say the same may be admitted and refused."""
         self._source = None if policy.formats.sources(project) else LeftOut.SOURCE_ARCHIVE
         self._wheel = None if policy.formats.wheels(project) else LeftOut.WHEEL
 
@@ -38,7 +39,7 @@ class Admission:
             return LeftOut.NO_VERSION
         if kind is _LEGACY and not self._policy.legacy_formats:
             return LeftOut.LEGACY_FORMAT
-        if self._limited and (reason := _limited(file, self._policy)):
+        if self.limited and (reason := _limited(file, self._policy)):
             return reason
         return self._source if kind is _SDIST else self._wheel
 

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from collections import defaultdict
 from heapq import nlargest
+from itertools import groupby
+from operator import attrgetter, itemgetter
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -23,15 +25,17 @@ from aiomirror.simple.values import ProjectFile
 from aiomirror.wording import abridged
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
     from packaging.specifiers import SpecifierSet
     from packaging.utils import NormalizedName
 
     from aiomirror.requirements.values import Hashes, Wanted
+    from aiomirror.simple.filenames import ParsedName
     from aiomirror.simple.values import Candidate, ProjectPage
     from aiomirror.targets import Target
 
+_YANKED = attrgetter("yanked")
 MAX_NAMED = 5
 """Files of a lock that an error names; a project may have a hundred wheels."""
 
@@ -107,25 +111,38 @@ def select(page: ProjectPage, wants: Sequence[Wanted], policy: Policy) -> Select
 def _releases(page: ProjectPage, policy: Policy, reasons: _Reasons) -> dict[object, _Release]:
     """The files that the policy admits, by version."""
     releases: dict[object, _Release] = {}
+    spelt: dict[str, _Release] = {}  # most files of a version spell it alike, and it is read once only
     if page.status.marker == "quarantined":  # offers no files, whatever it lists (PEP 792)
         reasons.leave(page.candidates, LeftOut.QUARANTINED)
         return releases
     admission = Admission(page.project, policy)
-    alike: dict[str, _Release] = {}  # most files of a version spell it alike, and it is read once only
     files = page.candidates
     twins = _twins(files)
-    for file, parsed in zip(files, page.readings, strict=True):
-        if reason := LeftOut.SAME_BUT_FOR_CASE if file.filename in twins else admission.refusal(file, parsed):
-            reasons.leave((file,), reason)
+    for alike, parsed in _alike_named(files, page.readings, singly=admission.limited or bool(twins)):
+        reason = admission.refusal(alike[0], parsed)
+        if alike[0].filename in twins:
+            reason = LeftOut.SAME_BUT_FOR_CASE
+        if reason:
+            reasons.leave(alike, reason)
             continue
         assert parsed is not None
         text = parsed.version
         assert text is not None
-        if (release := alike.get(text)) is None:
-            release = releases.setdefault(parse_version(text) or text, _Release(text))
-            alike[text] = release
-        release.files.append(file)
+        if (release := spelt.get(text)) is None:
+            release = spelt[text] = releases.setdefault(parse_version(text) or text, _Release(text))
+        release.files += alike
     return releases
+
+
+def _alike_named(
+    files: Sequence[Candidate], readings: Sequence[ParsedName | None], *, singly: bool
+) -> Iterator[tuple[list[Candidate], ParsedName | None]]:
+    """The files with what their names say: together those in a row whose names say the same."""
+    if singly:
+        yield from (([file], parsed) for file, parsed in zip(files, readings, strict=True))
+        return
+    for parsed, pairs in groupby(zip(files, readings, strict=True), key=itemgetter(1)):
+        yield [file for file, _ in pairs], parsed
 
 
 def _twins(files: Sequence[Candidate]) -> set[str]:
@@ -135,7 +152,9 @@ def _twins(files: Sequence[Candidate]) -> set[str]:
     is the one, whatever is asked, so that no run takes the other.
     """
     names = [file.filename for file in files]
-    if len(set("\n".join(names).casefold().split("\n"))) == len(names):  # no name has a line break
+    text = "\n".join(names)  # no name has a line break
+    folded = text.casefold()
+    if folded == text or len(set(folded.split("\n"))) == len(names):
         return set()
     first = {name.casefold(): name for name in reversed(names)}
     return {name for name in names if first[name.casefold()] != name}
@@ -201,7 +220,7 @@ def _to_check(file: Candidate, want: Wanted) -> Hashes:
 
 def _usable(release: _Release, want: Wanted, reasons: _Reasons) -> list[Candidate]:
     """The files of a version that matches, without those that the requirement still rules out."""
-    if not (want.files or want.hashes) and all(file.yanked is None for file in release.files):
+    if not (want.files or want.hashes) and {*map(_YANKED, release.files)} == {None}:
         return release.files
     usable = []
     for file in release.files:

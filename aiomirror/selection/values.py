@@ -118,4 +118,6 @@ class Selection(msgspec.Struct, frozen=True):
 
     def counts(self) -> dict[str, int]:
         """How many files are left out for each reason, in its words."""
+        if not self.left_out:
+            return {}
         return {str(reason): number for reason, number in Counter(self.left_out.values()).items()}

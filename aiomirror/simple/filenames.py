@@ -10,11 +10,15 @@ from __future__ import annotations
 import re
 from enum import Enum
 from functools import lru_cache
+from typing import TYPE_CHECKING
 from unicodedata import category
 
 import msgspec
 from packaging.utils import NormalizedName, canonicalize_name
 from packaging.version import Version
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 MAX_FILENAME = 240
 """Bytes in UTF-8: room for the suffixes of sibling files below the 255 that file systems allow."""
@@ -105,6 +109,21 @@ def parse_filename(filename: str, project: NormalizedName) -> ParsedName | None:
     if filename.endswith(".whl"):
         return _wheel(filename[:-4].rsplit("-", 3)[0], project)
     return _no_wheel(filename, project)
+
+
+def parse_filenames(filenames: Iterable[str], project: NormalizedName) -> list[ParsedName | None]:
+    """As :func:`parse_filename`, for the names of a page: one value for all wheels that begin alike."""
+    heads: dict[str, ParsedName | None] = {}
+    readings = []
+    for name in filenames:
+        if not name.endswith(".whl") or len(name) > MAX_FILENAME:
+            readings.append(parse_filename(name, project))
+            continue
+        head = name[:-4].rsplit("-", 3)[0]
+        if (reading := heads.get(head)) is None:
+            reading = heads[head] = _wheel(head, project)
+        readings.append(reading)
+    return readings
 
 
 def version_key(text: str) -> VersionKey:

@@ -96,6 +96,11 @@ def are_plain(base: str, hrefs: Sequence[str]) -> bool:
     return few and starts.isdisjoint({"", "."}) and is_made_of(text, _IN_PATHS)
 
 
+def is_plain_folder(base: str, path: str) -> bool:
+    """Whether ``path`` is a folder of which the same holds, whatever plain name of a file follows it."""
+    return _folder(base, path) is not None
+
+
 def is_made_of(text: str, characters: str) -> bool:
     """Whether ``text`` has none but these ASCII characters, which no search for them tells as fast."""
     return text.isascii() and not text.encode().translate(None, characters.encode())

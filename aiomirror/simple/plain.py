@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, overload
 import msgspec
 
 from aiomirror.simple.build import MAX_SIZE, read_core_metadata, read_requires_python, read_yanked
-from aiomirror.simple.filenames import MAX_FILENAME, FileKind, parse_filename
-from aiomirror.simple.links import are_plain, is_made_of, resolve_url
+from aiomirror.simple.filenames import MAX_FILENAME, FileKind, parse_filenames
+from aiomirror.simple.links import are_plain, is_made_of, is_plain_folder, resolve_url
 from aiomirror.simple.values import Files, ProjectFile
 
 if TYPE_CHECKING:
@@ -73,16 +73,19 @@ def plain_files(entries: Sequence[PlainEntry], url: str, project: NormalizedName
     """The files of a page at ``url``; None where an entry is not plain: then each has to be looked at."""
     names = [entry.filename for entry in entries]
     urls = [entry.url for entry in entries]
-    if not (names and _are_plain_names(names) and _are_plain(entries) and are_plain(url, urls)):
+    if not (names and _are_plain_names(names) and _are_plain(entries)):
         return None
-    readings = [parse_filename(name, project) for name in names]
+    if not (_share_folder(url, urls, names) or are_plain(url, urls)):
+        return None
+    readings = parse_filenames(names, project)
     if None in readings:
         return None  # another project's
     # A signature, a page, a folder: no distribution, and nothing to warn of (C-FILE-3).
     own = [number for number, one in enumerate(readings) if one is not None and one.kind is not _OTHER]
     if len(own) < len(entries):
-        entries, readings = [entries[number] for number in own], [readings[number] for number in own]
-    return _PlainFiles(entries, readings, url)
+        names, entries = [names[number] for number in own], [entries[number] for number in own]
+        readings = [readings[number] for number in own]
+    return _PlainFiles(dict(zip(names, entries, strict=True)), readings, url)
 
 
 def _are_plain(entries: Sequence[PlainEntry]) -> bool:
@@ -94,8 +97,9 @@ def _are_plain(entries: Sequence[PlainEntry]) -> bool:
         {*map(len, digests)} == {_DIGEST_LENGTH}
         and is_made_of("".join(digests), hexdigits.lower())
         and {*map(type, sizes)} <= {int}
-        and all(0 <= size <= MAX_SIZE for size in sizes)
-        and all(moment.tzinfo is UTC for moment in moments)
+        and min(sizes, default=0) >= 0
+        and max(sizes, default=0) <= MAX_SIZE
+        and {moment.tzinfo for moment in moments} <= {UTC}
         and all(link.startswith("https://") and resolve_url(link, link) == link for link in links)
     )
 
@@ -110,15 +114,21 @@ def _are_plain_names(names: Sequence[str]) -> bool:
     )
 
 
+def _share_folder(base: str, urls: Sequence[str], names: Sequence[str]) -> bool:
+    """Whether all URLs are in one plain folder under the files' own, plain names."""
+    folder = urls[0].removesuffix(names[0])
+    return is_plain_folder(base, folder) and urls == [folder + name for name in names]
+
+
 class _PlainFiles(Files):
     """Files of plain entries; each is made once."""
 
     def __init__(
-        self, entries: Sequence[PlainEntry], readings: Sequence[ParsedName | None], url: str
+        self, entries: Mapping[str, PlainEntry], readings: Sequence[ParsedName | None], url: str
     ) -> None:
-        self._entries, self._readings, self._url = entries, readings, url
+        self._by_name, self._readings, self._url = entries, readings, url
+        self._entries = list(entries.values())
         self._made: dict[str, ProjectFile] = {}
-        self._index: dict[str, PlainEntry] | None = None
 
     @property
     def candidates(self) -> Sequence[Candidate]:
@@ -130,10 +140,8 @@ class _PlainFiles(Files):
 
     @property
     def named(self) -> Mapping[str, ProjectFile]:
-        # Not the mapping itself is kept: a circle would have a long page wait for the collector.
-        if self._index is None:
-            self._index = {entry.filename: entry for entry in self._entries}
-        return _ByName(self, self._index)
+        # Not kept: a circle would have a long page wait for the collector.
+        return _ByName(self, self._by_name)
 
     def made(self, entry: PlainEntry) -> ProjectFile:
         """The file of this entry."""

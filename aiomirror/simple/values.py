@@ -14,7 +14,7 @@ from typing import Protocol
 import msgspec
 from packaging.utils import NormalizedName  # noqa: TC002 (as above)
 
-from aiomirror.simple.filenames import ParsedName, parse_filename
+from aiomirror.simple.filenames import ParsedName, parse_filenames
 
 Digests = Mapping[str, str]
 """Algorithm → digest, both lower case; only algorithms that hashlib guarantees."""
@@ -114,7 +114,7 @@ class ProjectPage(msgspec.Struct, frozen=True, kw_only=True):
         """What the name of each candidate says; None: it is another project's."""
         if isinstance(self.files, Files):
             return self.files.readings
-        return [parse_filename(file.filename, self.project) for file in self.files]
+        return parse_filenames([file.filename for file in self.files], self.project)
 
     @property
     def named(self) -> Mapping[str, ProjectFile]:
