@@ -107,9 +107,17 @@ def test_the_same_member_twice_is_ambiguous() -> None:
     assert of_wheel(buffer.getvalue()) is None
 
 
-@pytest.mark.parametrize("filename", ["six.whl", "six-1.0.whl", "six-x.y-py3-none-any.whl", "six-1.0.tar.gz"])
+@pytest.mark.parametrize(
+    "filename",
+    ["six.whl", "six-1.0.whl", "six-1.0-x-py3-none-any.whl", "six-1.0.tar.gz"],
+)
 def test_what_is_not_named_like_a_wheel(filename: str) -> None:
     assert of_wheel(make_wheel("six", "1.0"), filename) is None
+
+
+@pytest.mark.parametrize("filename", ["six-x.y-py3-none-any.whl", "six-1.0-2x-py3-none-any.whl"])
+def test_a_version_that_pep_440_does_not_know_hinders_nobody(filename: str) -> None:
+    assert of_wheel(make_wheel("six", "1.0"), filename) is not None
 
 
 @pytest.mark.parametrize("content", [b"", b"PK", b"<html>", bytes(100_000), b"PK\5\6" + bytes(18)])

@@ -120,13 +120,12 @@ class Draft:
                 self._take(batch, start)
             self._write(batch, start)
 
-    def _write(self, parts: Parts, start: int) -> Temporary:
+    def _write(self, parts: Parts, start: int) -> None:
         if self._temporary is None:
-            self._temporary = Temporary(self.tree)
+            self._temporary = Temporary(self.tree, private=True)
         self._beyond[start] = self._temporary.write(parts, start)
         while self.written in self._beyond:
             self.written = self._beyond.pop(self.written)
-        return self._temporary
 
     def _take(self, parts: Parts, start: int) -> None:
         """Hash bytes that are about to be written; those beyond a gap are read back when it is closed."""
@@ -164,7 +163,12 @@ class Draft:
         return digests
 
     def _publish(self, rest: Parts, sha256: str) -> FileRecord:
-        temporary = self._write(rest, self.written)
+        temporary = self._temporary
+        if temporary is None:
+            temporary = self._temporary = Temporary(self.tree)
+        else:
+            temporary.reveal()
+        temporary.write(rest, self.written)
         stat = temporary.finish()
         with self.tree.made_folder(self.project) as folder:
             temporary.settle(self._filename, folder)

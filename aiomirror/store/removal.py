@@ -62,9 +62,9 @@ def remove_folder(tree: Tree, project: NormalizedName) -> bool:
 def set_aside(tree: Tree, name: str, content: bytes) -> str:
     """Write a private file ``.aiomirror/aside/<name>``, in place of an earlier one."""
     where = tree.where(PRIVATE, ASIDE, name)
-    with translated(where), Temporary(tree) as temporary:
+    with translated(where), Temporary(tree, private=True) as temporary:
         temporary.write([content])
-        temporary.finish(mode=0o600)
+        temporary.finish()
         folder = make_folder(ASIDE, tree.private, 0o700)
         try:
             temporary.settle(name, folder)

@@ -105,12 +105,15 @@ def begin_writing(opened: int, start: int = 0, count: int = 0) -> None:
 
 
 class Temporary:
-    """A file without a final name: mode 0600, its own name beyond guessing, removed unless it is settled."""
+    """A file without a final name, its own beyond guessing; removed unless it is settled.
 
-    def __init__(self, tree: Tree) -> None:
+    It has the mode of published files, unless it is ``private``: 0600, as long as nothing has verified it.
+    """
+
+    def __init__(self, tree: Tree, *, private: bool = False) -> None:
         self._tree = tree
         self.name = tree.unguessed()
-        self._file = os.open(self.name, _CREATE, 0o600, dir_fd=tree.partial)
+        self._file = os.open(self.name, _CREATE, 0o600 if private else 0o666, dir_fd=tree.partial)
         self._settled = False
         tree.temporaries.add(self)
 
@@ -138,15 +141,15 @@ class Temporary:
         """Fill ``block`` with what was written from ``start`` on; how many bytes of it could be had."""
         return os.preadv(self._file, [block], start)
 
-    def finish(self, later_than: int | None = None, mode: int | None = None) -> FileStat:
-        """Give the file the mode of published ones, or ``mode``, and close it.
+    def reveal(self) -> None:
+        """Give a private file the mode of published ones."""
+        os.fchmod(self._file, self._tree.file_mode)
 
-        Its modification time becomes at least ``later_than``, in nanoseconds.
-        """
+    def finish(self, later_than: int | None = None) -> FileStat:
+        """Close it; its modification time becomes at least ``later_than``, in nanoseconds."""
         found = os.fstat(self._file)
         if found.st_size >= EAGER:
             begin_writing(self._file)
-        os.fchmod(self._file, self._tree.file_mode if mode is None else mode)
         if later_than is not None and found.st_mtime_ns < later_than:
             os.utime(self._file, ns=(later_than, later_than))
             found = os.fstat(self._file)
