@@ -13,7 +13,7 @@ from packaging.utils import canonicalize_name
 from aiomirror.errors import DestinationError
 from aiomirror.plan import FileStat, Remembered
 from aiomirror.store import PageWrite, Published, Store
-from aiomirror.store.tree import file_stat
+from aiomirror.store.entries import file_stat
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence

@@ -8,7 +8,6 @@ of a small file's transfer, for which nothing of it is used here.
 from __future__ import annotations
 
 import re
-from contextlib import suppress
 from functools import partial
 from time import monotonic
 from typing import TYPE_CHECKING
@@ -152,9 +151,11 @@ class Exchanges:
         message = partial(_message, route, host, url, headers)
         while (connection := route.waiting()) is not None:
             self.requests += 1
-            with suppress(aiohttp.ServerDisconnectedError, aiohttp.ClientOSError):
+            try:
                 answer = await self._answer(connection, message, guard)
-                return Response(route, connection, url, answer, reused=True)
+            except (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError):
+                continue
+            return Response(route, connection, url, answer, reused=True)
         self.requests += 1
         try:
             with guard.within(self._timeout * PATIENCE):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import codecs
 import re
+from functools import lru_cache
 
 _PARAMETER = re.compile(r";\s*charset\s*=\s*[\"']?\s*([A-Za-z0-9_.:-]{1,40})", re.IGNORECASE | re.ASCII)
 _META = re.compile(rb"<meta[\s/][^>]{0,500}?charset\s*=\s*[\"']?\s*([A-Za-z0-9_.:-]{1,40})", re.IGNORECASE)
@@ -23,6 +24,7 @@ _CHARSETS = re.compile(
 )
 
 
+@lru_cache(maxsize=16)  # an index has one or two for all of its pages
 def parse_content_type(header: str | None) -> tuple[str, str | None]:
     """Return the media type in lower case ("" when there is none), and the charset if one is stated."""
     media_type, _, _ = (header or "").partition(";")

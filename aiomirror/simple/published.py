@@ -25,6 +25,8 @@ STATUS_MARKERS = frozenset({"active", "archived", "quarantined", "deprecated"})
 """PEP 792 lets a producer publish these and no others."""
 
 _SHA256 = re.compile(r"[0-9a-f]{64}")
+_NORMAL = re.compile(r"(?:0|[1-9][0-9]*)(?:\.(?:0|[1-9][0-9]*))*")  # PEP 440: written in no other way
+_USUAL = {"sha256"}  # all that most files have
 _UNRESERVED = re.compile(r"[A-Za-z0-9_.~-]*")  # RFC 3986; most names are nothing else
 
 # ASCII, as URLs are; without userinfo, since whatever a page of ours says is public.
@@ -67,6 +69,8 @@ def link(filename: str) -> str:
 
 def digests(known: Digests) -> dict[str, str]:
     """Those that clients can use, in a fixed order."""
+    if known.keys() == _USUAL:
+        return {**known}
     return {name: known[name] for name in sorted(known) if name in DIGEST_LENGTHS}
 
 
@@ -97,6 +101,8 @@ def _place(version: str) -> tuple[VersionKey, str]:
 
 
 def _normal_form(text: str) -> str:
+    if _NORMAL.fullmatch(text):
+        return text
     version = parse_version(text)
     return text if version is None else str(version)
 

@@ -30,6 +30,8 @@ def check_api_version(stated: object, url: str) -> tuple[str, str | None]:
     major, minor = int(match[1]), int(match[2])
     if major != NEWEST[0]:
         raise ApiVersionError(url, f"API version {major}.{minor} is not supported, only {NEWEST[0]}.x is")
+    version = f"{major}.{minor}"
+    if minor <= NEWEST[1]:
+        return version, None
     known = ".".join(map(str, NEWEST))
-    ahead = f"the page has API version {major}.{minor}, newer than {known}: parts of it may be ignored"
-    return f"{major}.{minor}", ahead if minor > NEWEST[1] else None
+    return version, f"the page has API version {version}, newer than {known}: parts of it may be ignored"

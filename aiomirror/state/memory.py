@@ -88,12 +88,12 @@ class State:
 
         ``visited`` are the visits that were obeyed; of other projects what the last one found is kept.
         """
-        names = [(one.project,) for one in batch]
+        names = json.dumps([one.project for one in batch])
         files = [_row(one.project, record) for one in batch for record in one.records.values()]
         settled = [_settled_row(one.project, one.settled) for one in batch if one.settled is not None]
         with self._changing() as connection:
-            connection.executemany("DELETE FROM files WHERE project = ?", names)
-            connection.executemany("DELETE FROM settled WHERE project = ?", names)
+            connection.execute(f"DELETE FROM files {_OF}", (names,))  # noqa: S608 (constants)
+            connection.execute(f"DELETE FROM settled {_OF}", (names,))  # noqa: S608 (as above)
             connection.executemany("INSERT INTO files VALUES (?, ?, ?, ?, ?, ?)", files)
             connection.executemany("INSERT INTO settled VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", settled)
             self.desired.save_visits(connection, visited or {})

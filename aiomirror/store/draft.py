@@ -12,7 +12,7 @@ from aiomirror.errors import DestinationError
 from aiomirror.plan import FileRecord
 from aiomirror.store.faults import translated
 from aiomirror.store.names import component, project_name
-from aiomirror.store.tree import Temporary
+from aiomirror.store.temporary import Folder, Temporary
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -85,13 +85,21 @@ class Draft:
 
         SizeMismatchError, DigestMismatchError or DestinationError, and nothing is left of it then.
         """
+        with Folder(self.tree, self.project) as folder:
+            return self.commit_to(folder, rest)
+
+    def commit_to(self, folder: Folder, rest: Parts) -> FileRecord:
+        """As :meth:`commit`, where something else is put into the project's folder, too.
+
+        SizeMismatchError, DigestMismatchError or DestinationError, and nothing is left of it then.
+        """
         with self._busy:
             try:
                 with translated(*self._where):
                     self._drain(hashing=True)
                     # A small file is checked before any of it touches the disk.
                     digests = self._check(rest)
-                    return self._publish(rest, digests["sha256"])
+                    return self._publish(folder, rest, digests["sha256"])
             finally:
                 self._reset(None)
 
@@ -162,7 +170,7 @@ class Draft:
         self._expected.check(self.project, self._filename, self._hashed, digests)
         return digests
 
-    def _publish(self, rest: Parts, sha256: str) -> FileRecord:
+    def _publish(self, folder: Folder, rest: Parts, sha256: str) -> FileRecord:
         temporary = self._temporary
         if temporary is None:
             temporary = self._temporary = Temporary(self.tree)
@@ -170,8 +178,7 @@ class Draft:
             temporary.reveal()
         temporary.write(rest, self.written)
         stat = temporary.finish()
-        with self.tree.made_folder(self.project) as folder:
-            temporary.settle(self._filename, folder)
+        folder.settle(temporary, self._filename)
         self._temporary = None
         return FileRecord(self._filename, sha256, stat)
 

@@ -10,9 +10,10 @@ from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 from aiomirror.errors import DestinationError
+from aiomirror.store.entries import regular_file
 from aiomirror.store.faults import translated
 from aiomirror.store.names import component
-from aiomirror.store.tree import begin_writing, regular_file
+from aiomirror.store.temporary import begin_writing
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence, Set as AbstractSet

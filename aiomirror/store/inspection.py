@@ -10,9 +10,9 @@ import msgspec
 
 from aiomirror.errors import DestinationError
 from aiomirror.store import reading
+from aiomirror.store.entries import file_stat
 from aiomirror.store.faults import translated
 from aiomirror.store.names import is_component
-from aiomirror.store.tree import file_stat
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence

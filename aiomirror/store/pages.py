@@ -14,9 +14,10 @@ import msgspec
 from aiomirror.errors import DestinationError
 from aiomirror.plan import FileRecord
 from aiomirror.store import durable
+from aiomirror.store.entries import file_stat, regular_file
 from aiomirror.store.faults import translated
 from aiomirror.store.names import component
-from aiomirror.store.tree import Temporary, file_stat, regular_file
+from aiomirror.store.temporary import Folder, Temporary
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping, Sequence, Set as AbstractSet
@@ -113,12 +114,10 @@ class Pages:
         """Give the pages of a project their names."""
         if not any(map(_is_new, staged)):
             return
-        tree = self._tree
-        with self._one, tree.made_folder(project) as folder:
+        with self._one, Folder(self._tree, project) as folder:
             for page in staged:
-                with translated(tree.dest, project, page.record.filename):
-                    if page.temporary is not None:
-                        page.temporary.settle(page.record.filename, folder)
+                if page.temporary is not None:
+                    folder.settle(page.temporary, page.record.filename)
 
 
 async def _in_turns(work: Sequence[T]) -> AsyncIterator[T]:

@@ -13,9 +13,9 @@ from aiomirror.distributions import core_metadata, requires_python, source_membe
 from aiomirror.errors import DestinationError
 from aiomirror.plan import FileRecord
 from aiomirror.store.digests import Digester
+from aiomirror.store.entries import file_stat, is_regular, open_folder, regular_file
 from aiomirror.store.faults import sentence, translated
 from aiomirror.store.names import component, is_component, is_project, project_name
-from aiomirror.store.tree import file_stat, is_regular, open_folder, regular_file
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator

@@ -7,10 +7,12 @@ import os
 from typing import TYPE_CHECKING
 
 from aiomirror.store import durable
+from aiomirror.store.entries import make_folder
 from aiomirror.store.faults import translated
 from aiomirror.store.names import component
 from aiomirror.store.reading import stat_of
-from aiomirror.store.tree import PRIVATE, Temporary, make_folder
+from aiomirror.store.temporary import Temporary
+from aiomirror.store.tree import PRIVATE
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -13,7 +13,7 @@ from aiomirror.store.digests import Expectation
 from aiomirror.store.faults import translated
 from aiomirror.store.names import is_component
 from aiomirror.store.reading import extract_metadata, hash_file
-from aiomirror.store.tree import Temporary
+from aiomirror.store.temporary import Folder, Temporary
 
 if TYPE_CHECKING:
     from aiomirror.simple.values import Digests
@@ -41,19 +41,20 @@ def commit_with_metadata(
     """Commit a wheel, and write its METADATA beside it as :func:`make_metadata` does."""
     # A small wheel is still in memory as a whole: it need not be read back.
     whole = b"".join(rest) if draft.pristine else None
-    record = draft.commit(rest)
-    tree, project, filename = draft.tree, draft.project, record.filename
-    sibling = f"{filename}.metadata"
-    if whole is None or not is_component(sibling):
-        return record, make_metadata(tree, project, filename, expected)
-    content = wheel_metadata(io.BytesIO(whole), filename)
-    if content is None:
-        return record, None
-    try:
-        # What is there under its name is of another wheel than the one that has just come.
-        return record, _put(tree, project, sibling, content, Expectation(expected))
-    except DigestMismatchError:
-        return record, None
+    tree, project = draft.tree, draft.project
+    with Folder(tree, project) as folder:
+        record = draft.commit_to(folder, rest)
+        sibling = f"{record.filename}.metadata"
+        if whole is None or not is_component(sibling):
+            return record, make_metadata(tree, project, record.filename, expected)
+        content = wheel_metadata(io.BytesIO(whole), record.filename)
+        if content is None:
+            return record, None
+        try:
+            # What is there under its name is of another wheel than the one that has just come.
+            return record, _put(folder, sibling, content, Expectation(expected))
+        except DigestMismatchError:
+            return record, None
 
 
 def write_sibling(
@@ -65,11 +66,14 @@ def write_sibling(
         record, digests = held
         expected.check(project, name, record.stat.size, digests)
         return record
-    return _put(tree, project, name, content, expected)
+    with Folder(tree, project) as folder:
+        return _put(folder, name, content, expected)
 
 
-def _put(tree: Tree, project: str, name: str, content: bytes, expected: Expectation) -> FileRecord:
+def _put(folder: Folder, name: str, content: bytes, expected: Expectation) -> FileRecord:
     """Write ``content`` in place of what has that name."""
+    tree, project = folder.tree, folder.project
+    assert project is not None, "the root has no siblings"
     digester = expected.digester()
     digester.update(content)
     digests = digester.digests()
@@ -77,6 +81,5 @@ def _put(tree: Tree, project: str, name: str, content: bytes, expected: Expectat
     with translated(tree.dest, project, name), Temporary(tree) as temporary:
         temporary.write([content])
         stat = temporary.finish()
-        with tree.made_folder(project) as folder:
-            temporary.settle(name, folder)
+        folder.settle(temporary, name)
     return FileRecord(name, digests["sha256"], stat)

@@ -11,190 +11,32 @@ import itertools
 import os
 import secrets
 import stat
-import sys
 from contextlib import suppress
-from typing import TYPE_CHECKING, Generic, Self, TypeVar
+from typing import TYPE_CHECKING
 
 from aiomirror.errors import DestinationError
-from aiomirror.plan import FileStat
+from aiomirror.store.entries import FOLDER, make_folder, open_folder
 from aiomirror.store.faults import translated
-from aiomirror.store.names import component, project_name
+from aiomirror.store.names import project_name
+from aiomirror.store.temporary import Temporary
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
     from pathlib import Path
     from types import TracebackType
 
-F = TypeVar("F", bound="int | None")
-
 PRIVATE = ".aiomirror"
 _PARTIAL = "partial"
-_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
-# O_NONBLOCK: a pipe that somebody left in the tree must not stop the run.
-_READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
-_CREATE = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
-def file_stat(found: os.stat_result) -> FileStat:
-    """What is remembered of a file's ``stat``."""
-    return FileStat(found.st_size, found.st_mtime_ns, found.st_ino)
-
-
-def open_folder(name: str, within: int) -> int:
-    """A descriptor of the folder ``name``; OSError (ENOTDIR, ELOOP) when it is a link or no folder."""
-    return os.open(name, _FOLDER | os.O_NOFOLLOW, dir_fd=within)
-
-
-def make_folder(name: str, within: int, mode: int = 0o777) -> int:
-    """As :func:`open_folder`, and made when it is not there."""
-    try:
-        return open_folder(name, within)
-    except FileNotFoundError:
-        with suppress(FileExistsError):  # Another thread was faster.
-            os.mkdir(name, mode, dir_fd=within)
-        return open_folder(name, within)
-
-
-def is_regular(name: str, within: int) -> bool:
-    """Whether there is a file of this name that is no link."""
-    try:
-        return stat.S_ISREG(os.stat(name, dir_fd=within, follow_symlinks=False).st_mode)
-    except FileNotFoundError:
-        return False
-
-
-def regular_file(name: str, within: int) -> int | None:
-    """A descriptor to read the file ``name``; None when it is not there, a link, or not a regular file."""
-    try:
-        opened = os.open(name, _READ, dir_fd=within)
-    except FileNotFoundError:
-        return None
-    except OSError:
-        # What it is says more than the error does, and the error differs from system to system.
-        if is_regular(name, within):
-            raise
-        return None
-    try:
-        regular = stat.S_ISREG(os.fstat(opened).st_mode)
-    except BaseException:
-        os.close(opened)
-        raise
-    if regular:
-        return opened
-    os.close(opened)
-    return None
-
-
-EAGER = 2**20
-"""Bytes of a file from which on the system is asked to begin writing it at once."""
-STRIDE = 2**25
-"""A multiple of so many bytes is where it is asked so while a file grows: the disk has its time meanwhile."""
-_AT_ONCE = 1024
-"""Parts that one system call writes: IOV_MAX on Linux and macOS."""
-
-
-def begin_writing(opened: int, start: int = 0, count: int = 0) -> None:
-    """Let the system begin to put a file on disk, without waiting for it; a later fsync waits the less.
-
-    ``count`` bytes from ``start``; 0: to the end.
-    """
-    # Asking Linux to drop a file from its cache makes it begin to write what is not yet written.
-    if sys.platform == "linux":
-        with suppress(OSError):
-            os.posix_fadvise(opened, start, count, os.POSIX_FADV_DONTNEED)
-
-
-class Temporary:
-    """A file without a final name, its own beyond guessing; removed unless it is settled.
-
-    It has the mode of published files, unless it is ``private``: 0600, as long as nothing has verified it.
-    """
-
-    def __init__(self, tree: Tree, *, private: bool = False) -> None:
-        self._tree = tree
-        self.name = tree.unguessed()
-        self._file = os.open(self.name, _CREATE, 0o600 if private else 0o666, dir_fd=tree.partial)
-        self._settled = False
-        tree.temporaries.add(self)
-
-    def write(self, parts: Sequence[bytes], start: int = 0) -> int:
-        """Write ``parts`` at ``start``, one after another; where they end."""
-        end = start + sum(map(len, parts))
-        if end > start and (len(parts) > _AT_ONCE or os.pwritev(self._file, parts, start) < end - start):
-            self._write_on(parts, start)
-        if end // STRIDE > start // STRIDE:
-            begin_writing(self._file, start // STRIDE * STRIDE, STRIDE)
-        return end
-
-    def _write_on(self, parts: Sequence[bytes], end: int) -> None:
-        """As :meth:`write`, for what one system call does not take."""
-        rest = [memoryview(part) for part in reversed(parts)]
-        while rest:
-            written = os.pwritev(self._file, rest[: -_AT_ONCE - 1 : -1], end)
-            end += written
-            while rest and written >= len(rest[-1]):
-                written -= len(rest.pop())
-            if written:
-                rest[-1] = rest[-1][written:]
-
-    def read(self, block: memoryview, start: int) -> int:
-        """Fill ``block`` with what was written from ``start`` on; how many bytes of it could be had."""
-        return os.preadv(self._file, [block], start)
-
-    def reveal(self) -> None:
-        """Give a private file the mode of published ones."""
-        os.fchmod(self._file, self._tree.file_mode)
-
-    def finish(self, later_than: int | None = None) -> FileStat:
-        """Close it; its modification time becomes at least ``later_than``, in nanoseconds."""
-        found = os.fstat(self._file)
-        if found.st_size >= EAGER:
-            begin_writing(self._file)
-        if later_than is not None and found.st_mtime_ns < later_than:
-            os.utime(self._file, ns=(later_than, later_than))
-            found = os.fstat(self._file)
-        self._close()
-        return file_stat(found)
-
-    def settle(self, name: str, folder: int) -> None:
-        """Give it its final name, in place of what has that name."""
-        os.replace(self.name, component(name), src_dir_fd=self._tree.partial, dst_dir_fd=folder)
-        self._settled = True
-        self._tree.temporaries.discard(self)
-
-    def discard(self) -> None:
-        """Close it, and remove it unless it is settled; may be called again."""
-        with suppress(OSError):
-            self._close()
-        if not self._settled:
-            self._settled = True
-            self._tree.temporaries.discard(self)
-            with suppress(OSError):  # It is cleared at the next start.
-                os.unlink(self.name, dir_fd=self._tree.partial)
-
-    def _close(self) -> None:
-        if self._file >= 0:
-            opened, self._file = self._file, -1
-            os.close(opened)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.discard()
-
-
-class Opened(Generic[F]):
+class Opened:
     """A context with a descriptor, or with None where there is nothing to open; closed at its end."""
 
     __slots__ = ("_descriptor",)
 
-    def __init__(self, descriptor: F) -> None:
+    def __init__(self, descriptor: int | None) -> None:
         self._descriptor = descriptor
 
-    def __enter__(self) -> F:
+    def __enter__(self) -> int | None:
         return self._descriptor
 
     def __exit__(
@@ -249,7 +91,7 @@ class Tree:
     def open_to_read(self) -> None:
         """Open the root alone, if it is there."""
         with translated(self.dest), suppress(FileNotFoundError):
-            self._descriptors.append(os.open(self.dest, _FOLDER))
+            self._descriptors.append(os.open(self.dest, FOLDER))
 
     def open(self, *, create: bool) -> None:
         """Make what is missing, the root only if ``create``; DestinationError when that cannot be done."""
@@ -257,7 +99,7 @@ class Tree:
             with translated(self.dest):
                 if create:
                     self._make_root()
-                self._descriptors.append(os.open(self.dest, _FOLDER))
+                self._descriptors.append(os.open(self.dest, FOLDER))
             with translated(self.dest, PRIVATE):
                 self._descriptors.append(make_folder(PRIVATE, self.root, 0o700))
             with translated(self.dest, PRIVATE, _PARTIAL):
@@ -297,7 +139,7 @@ class Tree:
         with translated(self.dest, PRIVATE, _PARTIAL), Temporary(self) as temporary:
             temporary.write([b"probe"])
 
-    def folder(self, project: str | None) -> Opened[int | None]:
+    def folder(self, project: str | None) -> Opened:
         """A descriptor of the project's folder, or of the root for None; None when there is no folder."""
         name = "." if project is None else project_name(project)
         with translated(self.dest, project):
@@ -305,12 +147,6 @@ class Tree:
                 return Opened(open_folder(name, self.root) if self.present else None)
             except FileNotFoundError:
                 return Opened(None)
-
-    def made_folder(self, project: str | None) -> Opened[int]:
-        """As :meth:`folder`, and made when it is not there."""
-        name = "." if project is None else project_name(project)
-        with translated(self.dest, project):
-            return Opened(make_folder(name, self.root))
 
     def parts(self, project: str | None) -> tuple[str, ...]:
         """The path of the project's folder below the root; ValueError for what is no project name."""
