@@ -20,7 +20,7 @@ from aiomirror.store.names import component
 from aiomirror.store.temporary import Folder, Temporary
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Mapping, Sequence, Set as AbstractSet
+    from collections.abc import AsyncIterator, Mapping, Sequence
 
     from packaging.utils import NormalizedName
 
@@ -100,13 +100,11 @@ class Pages:
         """Write the pages of a project that differ, without giving them their names."""
         tree, project = self._tree, write.project
         with self._one, tree.folder(project) as folder, translated(tree.dest, project):
-            there: AbstractSet[str] = write.pages.keys()  # or so it may be
-            if write.files:
-                there = frozenset() if folder is None else frozenset(os.listdir(folder))  # noqa: PTH208 (a descriptor)
-                if missing := sorted(set(map(component, write.files)) - there):
-                    raise DestinationError(tree.where(*tree.parts(project), missing[0]), "is missing")
+            for name in write.files:
+                if not _exists(component(name), folder):
+                    raise DestinationError(tree.where(*tree.parts(project), name), "is missing")
             return [
-                _staged(tree, folder if name in there else None, component(name), content, stack)
+                _staged(tree, folder, component(name), content, stack)
                 for name, content in write.pages.items()
             ]
 
@@ -131,7 +129,7 @@ async def _in_turns(work: Sequence[T]) -> AsyncIterator[T]:
 def _staged(tree: Tree, folder: int | None, name: str, content: bytes, stack: ExitStack) -> _Staged:
     """A page; ``folder`` is where one may be already, None where there is none."""
     sha256 = hashlib.sha256(content).hexdigest()
-    held = None if folder is None else _held(name, folder, content)
+    held = _held(name, folder, content) if folder is not None and _exists(name, folder) else None
     if held is not None and held.same:
         return _Staged(FileRecord(name, sha256, held.stat), None)
     temporary = stack.enter_context(Temporary(tree))
@@ -140,6 +138,11 @@ def _staged(tree: Tree, folder: int | None, name: str, content: bytes, stack: Ex
     # replaced twice within a second must not look like the one before.
     stat = temporary.finish(later_than=held.stat.mtime_ns + _SECOND if held else None)
     return _Staged(FileRecord(name, sha256, stat), temporary)
+
+
+def _exists(name: str, folder: int | None) -> bool:
+    # Of a few names this is asked in a third of the time in which all of a folder's are listed.
+    return folder is not None and os.access(name, os.F_OK, dir_fd=folder)
 
 
 def _is_new(page: _Staged) -> bool:
