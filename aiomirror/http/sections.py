@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import msgspec
 
 from aiomirror.errors import AiomirrorError, TransferError, first_of
-from aiomirror.http.transfer import OK, PARTIAL, UNSATISFIABLE, Transfer, strong
+from aiomirror.http.transfer import AS_IT_IS, OK, PARTIAL, UNSATISFIABLE, Transfer, strong
 from aiomirror.http.values import MIB
 
 if TYPE_CHECKING:
@@ -125,7 +125,7 @@ class SplitTransfer(Transfer):
 
     async def _fetch(self, span: _Span, attempt: _Attempt) -> None:
         began, start = self._clock(), span.reached
-        async with await self._open(self._asked(span)) as body:
+        async with await self._session.open(self._url, {**AS_IT_IS, **self._asked(span)}) as body:
             if body.status == OK and self._etag is None:  # a server without ranges: all of it is coming
                 await self._unite()
                 await self._begin(body)

@@ -29,9 +29,7 @@ if TYPE_CHECKING:
     from aiohttp.abc import AbstractResolver
 
     from aiomirror.errors import AiomirrorError
-    from aiomirror.http.exchange import Response
     from aiomirror.http.values import HttpSettings
-    from aiomirror.http.watch import Guard
 
 UNAUTHORIZED = 401
 
@@ -149,22 +147,20 @@ class Session:
             headers = {**headers, "Authorization": credential.header}
         place = await self._places.take(host)
         try:
-            response = await self._answered(host, url, headers, place.guard)
-        except BaseException:
+            _check_worth_asking(host, url)
+            began = self._clock()
+            response = await self._exchanges.get(host, url, headers, place.guard)
+        except BaseException as error:
             place.leave()
+            if isinstance(error, FOREIGN):
+                raise unanswered(error, masked(url), self._settings.timeout) from error
             raise
+        if response.reused:
+            self._places.answered(self._clock() - began)
         host.heard(response.status)
         return Body(response, self._settings, self._clock, place, self._pace, credential=credential)
 
-    async def _answered(self, host: Host, url: str, headers: Mapping[str, str], guard: Guard) -> Response:
-        """The answer's headers."""
-        if host.given_up:
-            raise GivenUpError(masked(url), f"given up after {GIVEN_UP} failures in a row")
-        began = self._clock()
-        try:
-            answer = await self._exchanges.get(host, url, headers, guard)
-        except FOREIGN as error:
-            raise unanswered(error, masked(url), self._settings.timeout) from error
-        if answer.reused:
-            self._places.answered(self._clock() - began)
-        return answer
+
+def _check_worth_asking(host: Host, url: str) -> None:
+    if host.given_up:
+        raise GivenUpError(masked(url), f"given up after {GIVEN_UP} failures in a row")

@@ -44,7 +44,7 @@ class Transfer:
         if again:
             self._etag = None
         if self._etag is None or not await self._continued():
-            await self._whole({"Cache-Control": "no-cache"} if again else {})
+            await self._whole({**AS_IT_IS, "Cache-Control": "no-cache"} if again else AS_IT_IS)
         self._complete = True
 
     async def _continued(self) -> bool:
@@ -53,7 +53,7 @@ class Transfer:
         if held == 0 or self._etag is None:
             return False
         headers = {"Range": f"bytes={held}-", "If-Range": self._etag}
-        async with await self._open(headers) as body:
+        async with await self._session.open(self._url, {**AS_IT_IS, **headers}) as body:
             if body.status == OK:  # another file by now, or a server without ranges: all of it is coming
                 await self._begin(body)
                 return True
@@ -66,15 +66,12 @@ class Transfer:
             return True
 
     async def _whole(self, headers: Mapping[str, str]) -> None:
-        async with await self._open(headers) as body:
+        async with await self._session.open(self._url, headers) as body:
             if body.status == PARTIAL:
                 raise TransferError(body.shown, "a part, where the whole was asked for")
             if body.status != OK:
                 raise await body.refusal()
             await self._begin(body)
-
-    async def _open(self, headers: Mapping[str, str]) -> Body:
-        return await self._session.open(self._url, {**AS_IT_IS, **headers})
 
     async def _begin(self, body: Body) -> None:
         if self._sink.received:

@@ -16,7 +16,9 @@ _UNPRINTABLE = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
 """Control characters, bidirectional and other formatting, surrogates, line separators."""
 
 
-@lru_cache(maxsize=1024)  # one file's is asked about at each of its stations
+@lru_cache(
+    maxsize=4096
+)  # one file's is asked about at each of its stations, a batch of projects lies between
 def is_component(name: str) -> bool:
     """Whether ``name`` is one plain, visible path component (SPEC: C-SAFE-1)."""
     if not name or name[0] in ".-~" or "/" in name or "\\" in name:
