@@ -69,13 +69,14 @@ class Account:
     def planned(self, page: ProjectPage, plan: ProjectPlan, selection: Selection) -> None:
         """What is to be done; what nothing of it wants is counted."""
         self.reporter.planned(plan)
-        upstream = page.named.keys()
         ours = {*plan.keep, *distributions(plan.unlisted.values())}
+        if not ours:
+            return  # as of every project of a first run
         if page.status.marker == "quarantined":
             why = dict.fromkeys(ours, QUARANTINED)
         else:
             why = {name: str(selection.left_out[name]) for name in ours & selection.left_out.keys()}
-            why |= dict.fromkeys(ours - upstream, UNLISTED)
+            why |= dict.fromkeys(ours - page.named.keys(), UNLISTED)
         self.census.count(page.project, ours, plan.wanted, why)
 
     def withheld(self, project: NormalizedName, on_disk: Iterable[str]) -> None:

@@ -14,7 +14,7 @@ import msgspec
 from aiomirror.simple.filenames import FileKind, is_safe_filename, parse_filename
 from aiomirror.simple.links import DigestError, read_digests, resolve_url
 from aiomirror.simple.notes import shown
-from aiomirror.simple.values import ProjectFile, ProjectPage, ProjectStatus
+from aiomirror.simple.values import Listed, ProjectFile, ProjectPage, ProjectStatus
 
 if TYPE_CHECKING:
     from packaging.utils import NormalizedName
@@ -61,6 +61,7 @@ class PageBuilder:
     def __init__(self, project: NormalizedName, url: str, notes: Notes) -> None:
         self._project, self._url, self._notes = project, url, notes
         self._files: dict[str, ProjectFile | None] = {}
+        self._readings: dict[str, ParsedName] = {}
         self.own = self.strangers = 0
         """Distributions seen, of this project and of others, whether or not they could be used."""
 
@@ -75,6 +76,7 @@ class PageBuilder:
         if parsed.kind is _OTHER:
             return None  # a signature, a page, a folder: no distribution, nothing to warn of (C-FILE-3)
         self.own += 1
+        self._readings[name] = parsed
         url = resolve_url(self._url, entry.url)
         if url is None:
             return self._skip(name, f"unusable URL {shown(entry.url)}")
@@ -97,10 +99,12 @@ class PageBuilder:
         files: Files | None = None,
     ) -> ProjectPage:
         """Return the page with ``files``, or all that were taken, in the order in which they were listed."""
-        taken = tuple(file for file in self._files.values() if file is not None)
+        if files is None:
+            taken = {name: file for name, file in self._files.items() if file is not None}
+            files = Listed(taken, [self._readings[name] for name in taken])
         return ProjectPage(
             project=self._project,
-            files=taken if files is None else files,
+            files=files,
             versions=versions,
             status=status,
             api_version=api_version,

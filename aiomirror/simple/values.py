@@ -7,9 +7,9 @@ from them.  They know nothing of networks, disks or policies.
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime  # noqa: TC003 (msgspec reads annotations at run time)
-from typing import Protocol
+from typing import Protocol, overload
 
 import msgspec
 from packaging.utils import NormalizedName  # noqa: TC002 (as above)
@@ -83,6 +83,39 @@ class Files(Sequence[ProjectFile]):
     __hash__ = None  # type: ignore[assignment]
 
 
+class Listed(Files):
+    """Files that are made, by name, and what their names say: a page is asked for both more than once."""
+
+    def __init__(self, named: Mapping[str, ProjectFile], readings: Sequence[ParsedName | None]) -> None:
+        self._named, self._readings = named, readings
+        self._files = tuple(named.values())
+
+    @property
+    def candidates(self) -> Sequence[Candidate]:  # noqa: D102 (these as Files has them)
+        return self._files
+
+    @property
+    def readings(self) -> Sequence[ParsedName | None]:  # noqa: D102
+        return self._readings
+
+    @property
+    def named(self) -> Mapping[str, ProjectFile]:  # noqa: D102
+        return self._named
+
+    def __iter__(self) -> Iterator[ProjectFile]:
+        return iter(self._files)
+
+    def __len__(self) -> int:
+        return len(self._files)
+
+    @overload
+    def __getitem__(self, index: int) -> ProjectFile: ...
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[ProjectFile]: ...
+    def __getitem__(self, index: int | slice) -> ProjectFile | Sequence[ProjectFile]:
+        return self._files[index]
+
+
 class ProjectStatus(msgspec.Struct, frozen=True):
     """PEP 792: ``marker`` is "active", "archived", "quarantined", "deprecated" or one we do not know."""
 
@@ -94,7 +127,7 @@ class ProjectPage(msgspec.Struct, frozen=True, kw_only=True):
     """A project page, whatever its format was."""
 
     project: NormalizedName
-    files: Sequence[ProjectFile]
+    files: Files | tuple[ProjectFile, ...]
     versions: tuple[str, ...] = ()
     """As listed (API 1.1 and later, JSON only); may name versions without files."""
     status: ProjectStatus = ProjectStatus()
@@ -107,21 +140,21 @@ class ProjectPage(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def candidates(self) -> Sequence[Candidate]:
         """The files as far as a choice needs them, which for a long page is much cheaper than ``files``."""
-        return self.files.candidates if isinstance(self.files, Files) else self.files
+        return self.files if isinstance(self.files, tuple) else self.files.candidates
 
     @property
     def readings(self) -> Sequence[ParsedName | None]:
         """What the name of each candidate says; None: it is another project's."""
-        if isinstance(self.files, Files):
-            return self.files.readings
-        return parse_filenames([file.filename for file in self.files], self.project)
+        if isinstance(self.files, tuple):
+            return parse_filenames([file.filename for file in self.files], self.project)
+        return self.files.readings
 
     @property
     def named(self) -> Mapping[str, ProjectFile]:
         """The files by name."""
-        if isinstance(self.files, Files):
-            return self.files.named
-        return {file.filename: file for file in self.files}
+        if isinstance(self.files, tuple):
+            return {file.filename: file for file in self.files}
+        return self.files.named
 
 
 JSON_TYPE = "application/vnd.pypi.simple.v1+json"

@@ -15,7 +15,7 @@ from aiomirror.selection import Policy, select
 from aiomirror.simple import read_json
 from aiomirror.simple.plain import PlainEntry
 from aiomirror.simple.read import read_page
-from aiomirror.simple.values import JSON_TYPE, Files, ProjectFile, ProjectPage
+from aiomirror.simple.values import JSON_TYPE, Files, Listed, ProjectFile, ProjectPage
 
 URL = "https://index.example/simple/foo-bar/"
 PROJECT = canonicalize_name("foo-bar")
@@ -124,7 +124,7 @@ def plain(number: int) -> dict[str, object]:
 def test_both_ways_read_the_same(entries: list[dict[str, object]]) -> None:
     page, other = read(entries, 0), read(entries, 2**62)
     assert page == other
-    assert isinstance(other.files, tuple)
+    assert isinstance(other.files, Listed)
     assert page.readings == other.readings
     assert dict(page.named) == other.named
     for one, same in zip(page.candidates, other.candidates, strict=True):
