@@ -55,7 +55,9 @@ def listing(page: ProjectPage) -> Listing:
         _check(file, page.project)
         by_version[_version(file, page.project)].append(file)
     # Each version is looked at once: a page has many files of each.
-    ordered = sorted((version for version in by_version if version is not None), key=_place)
+    ordered = [version for version in by_version if version is not None]
+    if len(ordered) > 1:
+        ordered.sort(key=_place)
     files = [file for version in (*ordered, None) for file in by_version[version]]
     return Listing(files, tuple(dict.fromkeys(map(_normal_form, ordered))))
 

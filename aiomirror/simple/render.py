@@ -134,6 +134,8 @@ def _json_file(file: ProjectFile) -> _File:
 
 def _utc(moment: datetime) -> datetime:
     """What msgspec writes as ``yyyy-mm-ddThh:mm:ss[.ffffff]Z``: pip, pdm and uv fail on other forms."""
+    if moment.tzinfo is UTC:
+        return moment
     return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
 
 

@@ -6,7 +6,6 @@ import asyncio
 import hashlib
 import os
 import threading
-from contextlib import ExitStack
 from typing import TYPE_CHECKING, TypeVar
 
 import msgspec
@@ -81,58 +80,62 @@ class Pages:
 
     async def _replace(self, batch: Sequence[PageWrite]) -> list[Published]:
         tree = self._tree
-        with ExitStack() as stack:
-            pages = [
-                (write.project, await self._hops.quick(self._stage, write, stack))
-                async for write in _in_turns(batch)
-            ]
-            names = [one.temporary.name for _, staged in pages for one in staged if one.temporary is not None]
+        written: list[Temporary] = []
+        pages: list[tuple[NormalizedName | None, list[_Staged]]] = []
+        try:
+            async for writes in _in_slices(batch):
+                pages += await self._hops.quick(self._stage, writes, written)
             # One wait for files and for the pages that will name them, which nobody sees before that.
             files = {write.project: write.files for write in batch if write.files}
-            await self._hops.run(durable.contents, tree, files, names)
-            async for project, staged in _in_turns(pages):
-                await self._hops.quick(self._settle, project, staged)
+            await self._hops.run(durable.contents, tree, files, [one.name for one in written])
+            async for some in _in_slices(pages):
+                await self._hops.quick(self._settle, some)
+        finally:
+            for temporary in written:
+                temporary.discard()
         changed = {project for project, staged in pages if any(map(_is_new, staged))}
         await self._hops.run(durable.names_in, tree, changed | {None} if changed else changed)
         return [Published(project, one.record, _is_new(one)) for project, staged in pages for one in staged]
 
-    def _stage(self, write: PageWrite, stack: ExitStack) -> list[_Staged]:
-        """Write the pages of a project that differ, without giving them their names."""
-        tree, project = self._tree, write.project
-        with self._one, tree.folder(project) as folder, translated(tree.dest, project):
-            for name in write.files:
-                if not _exists(component(name), folder):
-                    raise DestinationError(tree.where(*tree.parts(project), name), "is missing")
-            return [
-                _staged(tree, folder, component(name), content, stack)
-                for name, content in write.pages.items()
-            ]
+    def _stage(
+        self, batch: Sequence[PageWrite], written: list[Temporary]
+    ) -> list[tuple[NormalizedName | None, list[_Staged]]]:
+        """Write the pages of projects that differ, without giving them their names."""
+        tree, pages = self._tree, []
+        for write in batch:
+            project = write.project
+            with self._one, tree.folder(project) as folder, translated(tree.dest, project):
+                for name in write.files:
+                    if not _exists(component(name), folder):
+                        raise DestinationError(tree.where(*tree.parts(project), name), "is missing")
+                contents = [(component(name), content) for name, content in write.pages.items()]
+                pages.append((project, [_staged(tree, folder, *page, written) for page in contents]))
+        return pages
 
-    def _settle(self, project: NormalizedName | None, staged: Sequence[_Staged]) -> None:
-        """Give the pages of a project their names."""
-        if not any(map(_is_new, staged)):
-            return
-        with self._one, Folder(self._tree, project) as folder:
-            for page in staged:
-                if page.temporary is not None:
-                    folder.settle(page.temporary, page.record.filename)
-
-
-async def _in_turns(work: Sequence[T]) -> AsyncIterator[T]:
-    """One after another, and after some of them the loop does something else: files are on their way."""
-    for number, one in enumerate(work, 1):
-        yield one
-        if number % SLICE == 0:
-            await asyncio.sleep(0)
+    def _settle(self, pages: Sequence[tuple[NormalizedName | None, Sequence[_Staged]]]) -> None:
+        """Give the pages of projects their names."""
+        for project, staged in pages:
+            with self._one, Folder(self._tree, project) as folder:
+                for page in staged:
+                    if page.temporary is not None:
+                        folder.settle(page.temporary, page.record.filename)
 
 
-def _staged(tree: Tree, folder: int | None, name: str, content: bytes, stack: ExitStack) -> _Staged:
+async def _in_slices(work: Sequence[T]) -> AsyncIterator[Sequence[T]]:
+    """A few at a time, and between them the loop does something else: files are on their way."""
+    for start in range(0, len(work), SLICE):
+        yield work[start : start + SLICE]
+        await asyncio.sleep(0)
+
+
+def _staged(tree: Tree, folder: int | None, name: str, content: bytes, written: list[Temporary]) -> _Staged:
     """A page; ``folder`` is where one may be already, None where there is none."""
     sha256 = hashlib.sha256(content).hexdigest()
     held = _held(name, folder, content) if folder is not None and _exists(name, folder) else None
     if held is not None and held.same:
         return _Staged(FileRecord(name, sha256, held.stat), None)
-    temporary = stack.enter_context(Temporary(tree))
+    temporary = Temporary(tree)
+    written.append(temporary)
     temporary.write([content])
     # Servers tell versions of a page by its time in seconds, and its size at best: a page that is
     # replaced twice within a second must not look like the one before.
