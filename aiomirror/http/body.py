@@ -85,7 +85,10 @@ class Body:
         began = self._clock()
         try:
             with self._place.guard.within(self._timeout):
-                data = await self._content.readany()
+                if self.length is None:
+                    data = await self._content.readany()
+                else:  # one after another: to put together what has come would be to copy it
+                    data, _ = await self._content.readchunk()
         except FOREIGN as error:
             # aiohttp 13348: a server that closes after the last byte, and a reader that was busy.
             if self._received == self.length and isinstance(error, aiohttp.ClientPayloadError):
