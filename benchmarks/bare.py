@@ -77,7 +77,7 @@ async def _download(client: Client, urls: Iterator[str], dest: str) -> None:
     for url in urls:
         connection, content = await client.get(url)
         file = os.open(f"{dest}/{url.rpartition('/')[2]}", NEW, 0o666)
-        while data := await content.readany():
+        while data := (await content.readchunk())[0]:
             os.write(file, data)
         os.close(file)
         connection.release()

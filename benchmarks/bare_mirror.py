@@ -127,7 +127,7 @@ class Mirror:
         target, digest = os.open(temporary, NEW, 0o666), hashlib.sha256()
         batch: list[bytes] = []
         held = 0
-        while data := await content.readany():
+        while data := (await content.readchunk())[0]:
             digest.update(data)
             batch.append(data)
             held += len(data)
