@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING
 
 import pytest
@@ -88,3 +89,54 @@ async def test_another_protocol_is_no_answer(upstream: Upstream, page: str) -> N
             await client.get_page(page, accept=ACCEPT)
         assert caught.value.status == 101
         assert (await client.get_page(page, accept=ACCEPT)).status == 200
+
+
+async def test_what_comes_unasked_is_no_answer(upstream: Upstream, page: str) -> None:
+    """It is dropped with its connection, though that has served and is there."""
+    answer = b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\n"
+    left, said = asyncio.Event(), asyncio.Event()
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(answer + (b"else" if said.is_set() else b"page"))
+        await left.wait()
+        writer.write(answer + b"evil")
+        await writer.drain()
+        said.set()
+        await reader.read()
+        writer.close()
+
+    async with await asyncio.start_server(serve, "127.0.0.1", 0) as server, running() as client:
+        url = "http://{}:{}/".format(*server.sockets[0].getsockname())
+        assert (await client.get_page(url, accept=ACCEPT)).body == b"page"
+        left.set()
+        await said.wait()
+        await client.get_page(page, accept=ACCEPT)  # meanwhile what was said is here, too
+        assert (await client.get_page(url, accept=ACCEPT)).body == b"else"
+
+
+async def test_a_connection_that_waited_for_long_is_not_used(
+    upstream: Upstream, page: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with running() as client:
+        for kept in (15, -1, 15):
+            monkeypatch.setattr("aiomirror.http.exchange.KEPT", kept)
+            await client.get_page(page, accept=ACCEPT)
+    assert [request.connection for request in upstream.requests] == [1, 2, 2]
+
+
+@pytest.mark.parametrize("zeros", [0, 5_000])
+async def test_a_length_with_zeros_before_it(upstream: Upstream, page: str, zeros: int) -> None:
+    head = b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: " + b"0" * zeros
+    upstream.fault(PAGE, Raw(head + b"4\r\n\r\npage"))
+    async with running() as client:
+        assert (await client.get_page(page, accept=ACCEPT)).body == b"page"
+
+
+async def test_a_length_beside_a_transfer_coding(upstream: Upstream, page: str) -> None:
+    """RFC 9112, 6.3: it may be an attempt at smuggling; what has a length has no chunks."""
+    head = b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n"
+    upstream.fault(PAGE, Raw(head + b"2\r\npa\r\n2\r\nge\r\n0\r\n\r\n"))
+    async with running(HttpSettings(retries=0)) as client:
+        with pytest.raises(UpstreamError, match="not HTTP"):
+            await client.get_page(page, accept=ACCEPT)

@@ -40,6 +40,7 @@ READ_SIZE = 256 * 1024
 """Bytes, as many as uvloop reads at once; the peer is held up when twice as many wait to be read."""
 HEADER_CAP = 16 * 1024  # bytes of a status line, and of each header
 PATIENCE = 3  # times the time-out: to connect; a proxy, a name and a handshake each have their own within it
+LONGEST_LENGTH = 20  # digits of a number of bytes: zeros before it may be many
 KEPT = 15.0  # seconds that a connection may wait for its next request; servers close idle ones after a while
 INTERIM, SWITCHING, FINAL = 100, 101, 200
 _UNSENDABLE = re.compile(r"[\0\r\n]")
@@ -73,8 +74,8 @@ class Response:
         self.headers = _texts(message.headers)
         """By name in any case; of a repeated one the first."""
         length = self.headers.get("Content-Length", "")
-        self.length = int(length) if length.isdecimal() else None
-        """Bytes, as announced; None when nothing is."""
+        self.length = int(length) if length.isdecimal() and len(length) <= LONGEST_LENGTH else None
+        """Bytes, as announced; None when nothing is, as with a transfer coding: both are refused."""
 
     @property
     def reason(self) -> str:
@@ -102,10 +103,15 @@ class _Route(Struct):
     idle: list[tuple[float, Connection]] = msgspec.field(default_factory=list)
 
     def waiting(self) -> Connection | None:
-        """The connection that was used last, out of those that still wait."""
+        """The connection that was used last, out of those that still wait.
+
+        One on which something came meanwhile is none of them: it would be taken for the next answer.
+        """
         while self.idle:
             since, connection = self.idle.pop()
-            if not connection.closed and monotonic() - since <= KEPT:
+            protocol = connection.protocol
+            usable = protocol is not None and protocol.is_connected() and not protocol.should_close
+            if usable and monotonic() - since <= KEPT:
                 return connection
             connection.close()
         return None
