@@ -1,8 +1,9 @@
 """One GET on one connection: what is sent, and the answer up to its headers.
 
-aiohttp's pool, its connections and its parser do the work; its client session does not.  That prepares each
-request for whatever a program may want of one, cookies to uploads, and takes two thirds of the processor time
-of a small file's transfer, for which nothing of it is used here.
+aiohttp's connector, its connections and its parser do the work; its client session does not.  That prepares
+each request for whatever a program may want of one, cookies to uploads, and takes two thirds of the processor
+time of a small file's transfer, for which nothing of it is used here.  Connections that wait for a request do
+so here, too, not in the connector's pool.
 """
 
 from __future__ import annotations
