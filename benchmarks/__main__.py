@@ -18,7 +18,7 @@ from benchmarks.roster import roster
 from benchmarks.rounds import Rounds
 
 if TYPE_CHECKING:
-    from benchmarks.tools import Aiomirror
+    from benchmarks.tools import Tool
 
 HERE = Path(__file__).parent
 
@@ -57,6 +57,7 @@ def _parser() -> argparse.ArgumentParser:
     for verb in (profile, parts):
         verb.add_argument("case", choices=[one.name for one in CASES])
         verb.add_argument("--scale", type=float, default=1.0)
+    parts.add_argument("--tool", default="aiomirror", help="another contender (default: %(default)s)")
     for verb in (run, report, cost, profile, parts):
         verb.add_argument("--work", type=Path, default=Path(tempfile.gettempdir()) / "aiomirror-benchmarks")
     for verb in (run, report):
@@ -119,13 +120,17 @@ def _shares(arguments: argparse.Namespace) -> int:
         _say(why)
         return 1
     output = arguments.work / f"shares-{arguments.case}.perf"
-    if not _observed(shares.Counted(output), arguments):
+    tools = roster([arguments.tool])
+    if not tools:
+        _say(f"{arguments.tool}: no contender of this name")
+        return 2
+    if not _observed(shares.Counted(tools[0], output), arguments):
         return 1
     print(shares.table(output))
     return 0
 
 
-def _observed(tool: Aiomirror, arguments: argparse.Namespace) -> bool:
+def _observed(tool: Tool, arguments: argparse.Namespace) -> bool:
     """Run the case once with it; whether what it left is complete and right."""
     tool.lacks(arguments.work)
     rounds = Rounds(case(arguments.case), [tool], arguments.work, scale=arguments.scale, say=_say)

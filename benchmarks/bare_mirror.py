@@ -1,9 +1,10 @@
 """The floor of a mirror: ``python -m benchmarks.bare_mirror WANTED INDEX DEST CONNECTIONS [AUTHORITY]``.
 
 The least that one process over aiohttp has to do to leave a mirror that keeps its promises: it asks for the
-page of every project, receives every file under a name aside, hashes it on the way, compares that with the
-page, and gives the file its name.  Beside a wheel it puts its core metadata, and for each project the two
-forms of its page, which get their names when all that they list is on the disk; the root index comes last.
+page of every project, receives every file under a name aside, hashes it on the way (a large one in a second
+thread), compares that with the page, and gives the file its name.  Beside a wheel it puts its core metadata,
+and for each project the two forms of its page, which get their names when all that they list is on the disk;
+the root index comes last.
 No retries, no limits, no records, no report.  Nothing is selected: a line of ``WANTED`` is a project's name,
 and the names of the files that are wanted of it unless that is all of them.
 """
@@ -16,6 +17,7 @@ import io
 import itertools
 import os
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urljoin
@@ -31,7 +33,7 @@ if TYPE_CHECKING:
 ACCEPT = "application/vnd.pypi.simple.v1+json"
 PARTIAL = ".partial"
 BATCH = 512 * 1024
-"""Bytes that are written at once."""
+"""Bytes that are written and hashed at once."""
 WHEEL = ".whl"
 
 
@@ -75,6 +77,7 @@ class Mirror:
     def __init__(self, client: Client, index: str, dest: str, wanted: dict[str, set[str]]) -> None:
         self._client, self._index, self._dest, self._wanted = client, index, dest, wanted
         self._page, self._encoder = json.Decoder(Page), json.Encoder()
+        self._loop, self._second = asyncio.get_running_loop(), ThreadPoolExecutor(1)
         self._numbers = itertools.count()
         self._files: dict[str, list[File]] = {}
         self._pending: dict[str, int] = {}
@@ -127,15 +130,21 @@ class Mirror:
         target, digest = os.open(temporary, NEW, 0o666), hashlib.sha256()
         batch: list[bytes] = []
         held = 0
+        hashing: asyncio.Future[None] | None = None
         while data := (await content.readchunk())[0]:
-            digest.update(data)
             batch.append(data)
             held += len(data)
             if held >= BATCH:
                 os.writev(target, batch)
+                if hashing is not None:  # no more than two batches of a file are in memory
+                    await hashing
+                hashing = self._loop.run_in_executor(self._second, _hash, digest, batch)
                 batch, held = [], 0
         connection.release()
         os.writev(target, batch)
+        if hashing is not None:
+            await hashing
+        _hash(digest, batch)
         whole = os.fstat(target).st_size == held
         os.close(target)
         if digest.hexdigest() != file.hashes["sha256"]:
@@ -187,6 +196,11 @@ class Mirror:
 
     def _aside(self) -> str:
         return f"{self._dest}/{PARTIAL}/{next(self._numbers)}"
+
+
+def _hash(digest: hashlib._Hash, batch: list[bytes]) -> None:
+    for data in batch:
+        digest.update(data)
 
 
 def _anchor(file: File) -> str:

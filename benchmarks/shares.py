@@ -1,4 +1,4 @@
-"""Whose code the processor runs while aiomirror works in a case: by perf, which must be on the PATH."""
+"""Whose code the processor runs while a contender works in a case: by perf, which must be on the PATH."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ import subprocess
 from collections import defaultdict
 from typing import TYPE_CHECKING
 
-from benchmarks.tools import Aiomirror, Command
+from benchmarks.tools import Command
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from benchmarks.tools import Task
+    from benchmarks.tools import Task, Tool
 
 RATE = 997
 """Samples a second, in all threads; a prime, so that nothing that ticks is met each time."""
@@ -41,15 +41,24 @@ def lacks() -> str:
     return "" if shutil.which("perf") else "perf is not on the PATH; on Debian: apt-get install linux-perf"
 
 
-class Counted(Aiomirror):
-    """aiomirror under perf; the samples go to ``output``."""
+class Counted:
+    """A contender under perf; the samples go to ``output``."""
 
-    def __init__(self, output: Path) -> None:
-        self._output = output
+    def __init__(self, tool: Tool, output: Path) -> None:
+        self._tool, self._output = tool, output
+        self.name = tool.name
+
+    def lacks(self, work: Path) -> str:
+        """What it lacks itself."""
+        return self._tool.lacks(work)
+
+    def fault(self, task: Task, requests: int) -> str:
+        """As without perf."""
+        return self._tool.fault(task, requests)
 
     def command(self, task: Task) -> Command:
         """The sampler, and what it runs."""
-        plain = super().command(task)
+        plain = self._tool.command(task)
         sampler = ("perf", "record", "--quiet", "-F", str(RATE), "-o", str(self._output), "--")
         return Command((*sampler, *plain.arguments), plain.more)
 
