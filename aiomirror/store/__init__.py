@@ -10,10 +10,10 @@
     DEST/.aiomirror/aside/                        pages of upstream's that were not believed
     DEST/.aiomirror/state.sqlite                  not touched here
 
-The rooms, upwards: ``faults`` and ``names`` (what the system and the callers may say), ``digests``, ``tree``
-(descriptors, no link followed), ``lock``, then ``draft``, ``reading``, ``inspection``, ``siblings``,
-``pages`` and ``removal`` (called in threads), ``hops`` (the threads), ``stretch``, ``partial`` and ``mirror``
-(what the program awaits).
+The rooms, upwards: ``linux``, ``faults`` and ``names`` (what the system and the callers may say),
+``digests``, ``tree`` (descriptors, no link followed), ``lock``, then ``draft``, ``reading``, ``inspection``,
+``siblings``, ``pages`` and ``removal`` (called in threads), ``hops`` (the threads), ``stretch``, ``partial``
+and ``mirror`` (what the program awaits).
 """
 
 from aiomirror.store.hops import cores

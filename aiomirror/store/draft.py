@@ -127,10 +127,12 @@ class Draft:
             if hashing:
                 self._take(batch, start)
             self._write(batch, start)
+        if hashing and self._temporary is not None:
+            self._temporary.hasten(self.written)
 
     def _write(self, parts: Parts, start: int) -> None:
         if self._temporary is None:
-            self._temporary = Temporary(self.tree, private=True)
+            self._temporary = Temporary(self.tree, private=True, size=self._expected.size)
         self._beyond[start] = self._temporary.write(parts, start)
         while self.written in self._beyond:
             self.written = self._beyond.pop(self.written)
@@ -147,6 +149,7 @@ class Draft:
         temporary, end = self._temporary, self.written
         if temporary is None or end <= self._hashed:
             return
+        temporary.hasten(end)
         block = memoryview(bytearray(min(BLOCK, end - self._hashed)))
         while self._hashed < end:
             count = temporary.read(block[: end - self._hashed], self._hashed)

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import ctypes
 import errno
 import os
-import sys
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 from aiomirror.errors import DestinationError
 from aiomirror.store.entries import regular_file
 from aiomirror.store.faults import translated
+from aiomirror.store.linux import begin_writing, sync_file_system
 from aiomirror.store.names import component
-from aiomirror.store.temporary import begin_writing
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence, Set as AbstractSet
@@ -92,16 +90,5 @@ def _sync_folder(folder: int) -> None:
 
 def _sync_file_system(tree: Tree) -> bool:
     """Wait until everything on the mirror's file system is on disk; False where the system cannot."""
-    if _syncfs is None:
-        return False
     with translated(tree.dest):
-        if _syncfs(tree.root) != 0:
-            code = ctypes.get_errno()
-            raise OSError(code, os.strerror(code))
-    return True
-
-
-_syncfs = None
-"""syncfs(2), which Python does not offer; it tells of write errors since Linux 5.8."""
-if sys.platform == "linux":
-    _syncfs = getattr(ctypes.CDLL(None, use_errno=True), "syncfs", None)
+        return sync_file_system(tree.root)

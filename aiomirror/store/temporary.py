@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-import sys
 from contextlib import suppress
 from typing import TYPE_CHECKING, Self
 
 from aiomirror.store.entries import file_stat, make_folder
 from aiomirror.store.faults import translated
+from aiomirror.store.linux import begin_writing, reserve
 from aiomirror.store.names import component, project_name
 
 if TYPE_CHECKING:
@@ -22,42 +22,37 @@ _CREATE = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 EAGER = 2**20
 """Bytes of a file from which on the system is asked to begin writing it at once."""
 STRIDE = 2**25
-"""A multiple of so many bytes is where it is asked so while a file grows: the disk has its time meanwhile."""
+"""So many bytes of a file are reserved at once, and begun to be written while it grows: the disk has its time
+meanwhile.
+"""
 _AT_ONCE = 1024
 """Parts that one system call writes: IOV_MAX on Linux and macOS."""
-
-
-def begin_writing(opened: int, start: int = 0, count: int = 0) -> None:
-    """Let the system begin to put a file on disk, without waiting for it; a later fsync waits the less.
-
-    ``count`` bytes from ``start``; 0: to the end.
-    """
-    # Asking Linux to drop a file from its cache makes it begin to write what is not yet written.
-    if sys.platform == "linux":
-        with suppress(OSError):
-            os.posix_fadvise(opened, start, count, os.POSIX_FADV_DONTNEED)
 
 
 class Temporary:
     """A file without a final name, its own beyond guessing; removed unless it is settled.
 
     It has the mode of published files, unless it is ``private``: 0600, as long as nothing has verified it.
+    ``size`` in bytes is what it is expected to grow to, where that is known.
     """
 
-    def __init__(self, tree: Tree, *, private: bool = False) -> None:
+    def __init__(self, tree: Tree, *, private: bool = False, size: int | None = None) -> None:
         self._tree = tree
         self.name = tree.unguessed()
         self._file = os.open(self.name, _CREATE, 0o600 if private else 0o666, dir_fd=tree.partial)
         self._settled = False
+        self._size = size or 0
+        self._reserved: set[int] = set()
+        self._begun = 0
         tree.temporaries.add(self)
 
     def write(self, parts: Sequence[bytes], start: int = 0) -> int:
         """Write ``parts`` at ``start``, one after another; where they end."""
         end = start + sum(map(len, parts))
+        if end < self._size:
+            self._reserve(start // STRIDE)
         if end > start and (len(parts) > _AT_ONCE or os.pwritev(self._file, parts, start) < end - start):
             self._write_on(parts, start)
-        if end // STRIDE > start // STRIDE:
-            begin_writing(self._file, start // STRIDE * STRIDE, STRIDE)
         return end
 
     def _write_on(self, parts: Sequence[bytes], end: int) -> None:
@@ -71,6 +66,22 @@ class Temporary:
             if written:
                 rest[-1] = rest[-1][written:]
 
+    def _reserve(self, stride: int) -> None:
+        """Have room for a stride that begins to be written: no more, whatever size upstream lists."""
+        if stride not in self._reserved:
+            self._reserved.add(stride)
+            reserve(self._file, stride * STRIDE, min(STRIDE, self._size - stride * STRIDE))
+
+    def hasten(self, end: int) -> None:
+        """Let the system begin to put on disk what is before ``end``, in whole strides.
+
+        Beginning is work, too: for the disk's driver and the file system's maps.
+        """
+        end -= end % STRIDE
+        if end > self._begun:
+            begin_writing(self._file, self._begun, end - self._begun)
+            self._begun = end
+
     def read(self, block: memoryview, start: int) -> int:
         """Fill ``block`` with what was written from ``start`` on; how many bytes of it could be had."""
         return os.preadv(self._file, [block], start)
@@ -83,7 +94,7 @@ class Temporary:
         """Close it; its modification time becomes at least ``later_than``, in nanoseconds."""
         found = os.fstat(self._file)
         if found.st_size >= EAGER:
-            begin_writing(self._file)
+            begin_writing(self._file, self._begun)
         if later_than is not None and found.st_mtime_ns < later_than:
             os.utime(self._file, ns=(later_than, later_than))
             found = os.fstat(self._file)
