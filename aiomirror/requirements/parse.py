@@ -7,6 +7,7 @@ an address, in pip's way of telling, and afterwards what is wrong with a text th
 from __future__ import annotations
 
 import re
+from itertools import accumulate
 from typing import TYPE_CHECKING
 
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
@@ -54,6 +55,9 @@ _OPERATORS = frozenset({"==", "===", "!=", "~=", "<", "<=", ">", ">="})
 
 # Versions of so many digits are an attack; int() refuses them with a ValueError, much later.
 _ENDLESS_NUMBER = r"[0-9]{1000}"
+MOST_NESTED = 200
+"""Parentheses within each other that ``packaging`` reads in a marker."""
+_TOO_DEEP = "the marker is nested too deeply"
 
 
 def parse_spec(text: str) -> Wanted | NotMirrored:
@@ -147,7 +151,7 @@ def _requirement(text: str) -> Requirement:
     except InvalidRequirement:
         raise LineError(_explanation(text)) from None
     except RecursionError:
-        raise LineError("the marker is nested too deeply") from None
+        raise LineError(_TOO_DEEP) from None
 
 
 # The single "="
@@ -266,9 +270,9 @@ def _wrong_marker(marker: str) -> str | None:
     try:
         Marker(marker)
     except InvalidMarker:
-        return (
-            f"{excerpt(marker)} is no environment marker"
-            if marker
-            else "there is no marker behind the semicolon"
-        )
+        if not marker:
+            return "there is no marker behind the semicolon"
+        # packaging says both in the same way, and before 26.4 let it become a RecursionError.
+        deepest = max(accumulate({"(": 1, ")": -1}.get(character, 0) for character in marker))
+        return _TOO_DEEP if deepest > MOST_NESTED else f"{excerpt(marker)} is no environment marker"
     return None

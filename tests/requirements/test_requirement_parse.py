@@ -129,6 +129,7 @@ def test_pin(text: str, pin: str | None) -> None:
         ("-x", "'-x' is no project's name"),
         ("a==" + "9" * 5000, "a number of a thousand digits is no version"),
         ("a;" + "(" * 5000, "the marker is nested too deeply"),
+        ("a;" + "()" * 250, f"'{'()' * 60}…' is no environment marker"),
     ],
 )
 def test_what_is_wrong_is_said_in_one_line(text: str, why: str) -> None:
