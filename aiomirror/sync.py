@@ -45,7 +45,11 @@ if TYPE_CHECKING:
     from aiomirror.requirements.values import Parsed
     from aiomirror.simple.values import ProjectPage
 
-QUEUE_PER_WORKER = 4
+WORKERS_PER_JOB = 2
+"""Workers for each transfer that may be under way: while a large file is hashed to its end, its worker has no
+connection, and another one's file can come.
+"""
+QUEUE_PER_WORKER = 2
 """Jobs that wait for each worker: enough that none idles, few enough that reading pages stays bounded."""
 
 
@@ -117,7 +121,8 @@ class _Run:
         self._fetcher = Fetcher(client, store, config.fetch, self._reporter, account.warned)
         publisher = None if config.dry_run else Publisher(store, state, self._visitor.published)
         self._press = Press(publisher, self._report, self._reporter, self._coming)
-        self._jobs = Jobs(config.jobs * QUEUE_PER_WORKER)
+        self._workers = config.jobs * WORKERS_PER_JOB
+        self._jobs = Jobs(self._workers * QUEUE_PER_WORKER)
         self._agenda: Agenda | None = None
         self._open: dict[NormalizedName, UnderWay] = {}
         self._same: list[NormalizedName] = []
@@ -195,14 +200,14 @@ class _Run:
         """Read pages and fetch files until all is done; a destination that fails ends it early."""
         try:
             async with asyncio.TaskGroup() as group:
-                for _ in range(self._config.jobs):
+                for _ in range(self._workers):
                     group.create_task(self._work())
                 async with asyncio.TaskGroup() as looks:
                     looks.create_task(self._lookout.look(projects))
                     looks.create_task(agenda.look())  # what is here, until upstream has answered
                 readers = [group.create_task(self._read(agenda)) for _ in range(self._config.jobs)]
                 await asyncio.gather(*readers)
-                await self._jobs.end(self._config.jobs)
+                await self._jobs.end(self._workers)
             self._lookout.confirm(self._same)
         except* DestinationError as failures:
             self._fail(Problem.of(first_of(failures)))

@@ -126,7 +126,7 @@ def _shares(arguments: argparse.Namespace) -> int:
         return 2
     if not _observed(shares.Counted(tools[0], output), arguments):
         return 1
-    print(shares.table(output))
+    print(shares.tables(output))
     return 0
 
 

@@ -7,6 +7,7 @@ without its client session.  No pages, no digests, no retries, no limits, no tem
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import ssl
 import sys
@@ -18,8 +19,6 @@ import aiohttp
 from aiohttp.client_reqrep import ClientRequest
 from yarl import URL
 
-from aiomirror.cli.process import take_memory_for_time
-
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Iterator
 
@@ -30,6 +29,8 @@ OK = 200
 LAST = ("Accept-Encoding: identity", "", "")
 """What every request ends with."""
 FOREVER = aiohttp.ClientTimeout()
+COLLECTED_AFTER = 100_000
+"""Objects made; Python's own 700 cost one twentieth of the processor time."""
 NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
 
 
@@ -75,7 +76,7 @@ async def download(urls: list[str], dest: str, connections: int, authority: str 
 async def _download(client: Client, urls: Iterator[str], dest: str) -> None:
     for url in urls:
         connection, content = await client.get(url)
-        file = os.open(f"{dest}/{url.rpartition('/')[2]}", NEW, 0o666)
+        file = os.open(f"{dest}/{url.rstrip('/').rpartition('/')[2]}", NEW, 0o666)
         while data := (await content.readchunk())[0]:
             os.write(file, data)
         os.close(file)
@@ -87,7 +88,7 @@ def run(program: Coroutine[Any, Any, None]) -> None:
     factory: Callable[[], asyncio.AbstractEventLoop] | None = None
     with suppress(ImportError):
         from uvloop import new_event_loop as factory  # noqa: PLC0415
-    take_memory_for_time()
+    gc.set_threshold(COLLECTED_AFTER)
     with asyncio.Runner(loop_factory=factory) as runner:
         runner.run(program)
 

@@ -60,7 +60,7 @@ class Goal:
     per: str = ""
 
 
-SNATCH, BARE, BARE_MIRROR = "bandersnatch", "bare aiohttp", "bare mirror"
+SNATCH, BARE, BARE_REQUESTS, BARE_MIRROR = "bandersnatch", "bare aiohttp", "bare requests", "bare mirror"
 HASHING = ("sha256sum", "openssl dgst")
 CONDITIONAL = "curl, pages if changed"
 
@@ -68,7 +68,7 @@ CASES = [
     Case("small", "first sync, small", "small", peers=(BARE, BARE_MIRROR, SNATCH)),
     Case(
         "small-20ms", "first sync, small, 20 ms", "small", delayed=True,
-        peers=(BARE, BARE_MIRROR, SNATCH),
+        peers=(BARE, BARE_REQUESTS, BARE_MIRROR, SNATCH),
     ),
     Case("mixed", "first sync, mixed", "mixed", peers=(BARE, BARE_MIRROR, SNATCH)),
     Case(

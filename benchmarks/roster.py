@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from benchmarks.peers import Bandersnatch, Morgan, PipDownload, PythonPypiMirror
-from benchmarks.tools import Aiomirror, BareClient, BareMirror, ConditionalCurl, Curl, Wget2
+from benchmarks.tools import Aiomirror, BareClient, BareMirror, BareRequests, ConditionalCurl, Curl, Wget2
 from benchmarks.verifying import OpensslDigest, Sha256sum
 
 if TYPE_CHECKING:
@@ -22,6 +22,7 @@ def roster(names: Iterable[str]) -> list[Tool]:
         ConditionalCurl(),
         Wget2(),
         BareClient(),
+        BareRequests(),
         BareMirror(),
         Sha256sum(),
         OpensslDigest(),

@@ -5,12 +5,13 @@ from __future__ import annotations
 import re
 import shutil
 import subprocess
-from collections import defaultdict
+from collections import Counter, defaultdict
 from typing import TYPE_CHECKING
 
 from benchmarks.tools import Command
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
     from benchmarks.tools import Task, Tool
@@ -63,20 +64,36 @@ class Counted:
         return Command((*sampler, *plain.arguments), plain.more)
 
 
-def table(samples: Path) -> str:
-    """Each part's share of the CPU time, as Markdown.
+def tables(samples: Path) -> str:
+    """Each part's share of the CPU time, and that of the first thread, as Markdown.
 
     Raises:
         subprocess.CalledProcessError: perf cannot read its samples.
     """
-    command = ("perf", "report", "--stdio", "--sort", "dso", "-i", str(samples))
-    report = subprocess.run(command, check=True, capture_output=True, text=True).stdout
-    shares: defaultdict[str, float] = defaultdict(float)
-    for found in filter(None, map(_ROW.match, report.splitlines())):
-        shares[_part(found[2])] += float(found[1])
+    report = _perf("report", "--stdio", "--sort", "dso", "-i", str(samples))
+    parts: defaultdict[str, float] = defaultdict(float)
+    for found in filter(None, map(_ROW.match, report)):
+        parts[_part(found[2])] += float(found[1])
+    threads = Counter(map(_thread, _perf("script", "-F", "pid,tid", "-i", str(samples))))
+    shares = {thread: 100 * count / threads.total() for thread, count in threads.items()}
+    return "\n\n".join([_table("part", parts), _table("thread", shares)])
+
+
+def _perf(*arguments: str) -> list[str]:
+    done = subprocess.run(("perf", *arguments), check=True, capture_output=True, text=True)
+    return done.stdout.splitlines()
+
+
+def _table(what: str, shares: Mapping[str, float]) -> str:
     rows = sorted(shares.items(), key=lambda row: -row[1])
-    lines = ["| part | share of the CPU time |", "|---|---:|"]
-    return "\n".join(lines + [f"| {part} | {share:.0f} % |" for part, share in rows])
+    lines = [f"| {what} | share of the CPU time |", "|---|---:|"]
+    return "\n".join(lines + [f"| {name} | {share:.0f} % |" for name, share in rows])
+
+
+def _thread(row: str) -> str:
+    """Of a row ``process/thread``: each process begins with a thread of its own number."""
+    process, _, thread = row.strip().partition("/")
+    return "the first, where the loop runs" if process == thread else "others"
 
 
 def _part(library: str) -> str:

@@ -262,11 +262,23 @@ class BareClient:
         return ""
 
     def command(self, task: Task) -> Command:
-        urls = task.write("urls", [f"{task.url}/{entry.path}" for entry in task.wanted])
-        return _own_program("benchmarks.bare", urls, task)
+        return _own_program("benchmarks.bare", task.write("urls", self._urls(task)), task)
+
+    def _urls(self, task: Task) -> list[str]:
+        return [f"{task.url}/{entry.path}" for entry in task.wanted]
 
     def fault(self, task: Task, requests: int) -> str:  # noqa: ARG002
         return fault_of_tree(task)
+
+
+class BareRequests(BareClient):
+    """The same, of the pages, too: every request that a mirror cannot do without, and nothing else."""
+
+    name = "bare requests"
+
+    def _urls(self, task: Task) -> list[str]:
+        projects = dict.fromkeys(entry.project for entry in task.wanted)
+        return [*(f"{task.url}/simple/{project}/" for project in projects), *super()._urls(task)]
 
 
 class BareMirror:

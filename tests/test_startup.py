@@ -7,12 +7,9 @@ from __future__ import annotations
 
 import json
 import os
-import platform
 import subprocess
 import sys
 from typing import TYPE_CHECKING
-
-import pytest
 
 from tls import server_context, write_pem
 from upstream import Upstream
@@ -27,23 +24,10 @@ RUN = IMPORTED.format("from aiomirror.cli import main; code = main(sys.argv[1:])
 COLLECT = """
 import gc, json, sys
 from aiomirror.cli import process
-process.take_memory_for_time()
+process._spare_collector()
 first, code = gc.get_stats(), process.main(sys.argv[1:])
 print(json.dumps([[one["collections"] for one in stats] for stats in (first, gc.get_stats())]))
 assert code == 0
-"""
-FAULTS = """
-import resource
-from aiomirror.cli import process
-def faults():
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
-    for _ in range(100):
-        [bytes(300_000) for _ in range(20)]
-    return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
-first = faults()
-process.take_memory_for_time()
-faults()
-print(first, faults())
 """
 READ = """
 import os, sys
@@ -122,14 +106,6 @@ def test_nothing_is_collected_in_a_short_run(mirror: Mirror) -> None:
     """The collector would go through all that is imported, three times, and find nothing."""
     first, last = json.loads(said(COLLECT, *command(mirror, "--no-deps", "--quiet")))
     assert last == first
-
-
-@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="other C libraries cannot be told")
-def test_memory_that_was_freed_is_used_again() -> None:
-    given_back, kept = map(int, said(FAULTS).split())
-    assert 100 * kept < given_back
-    first, second = map(int, said(FAULTS, MALLOC_TRIM_THRESHOLD_="0").split())
-    assert first < 2 * second  # what a variable says is obeyed
 
 
 def test_the_resolver_is_for_what_is_not_known_yet(mirror: Mirror) -> None:

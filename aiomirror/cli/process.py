@@ -14,16 +14,12 @@ if TYPE_CHECKING:
 COLLECTED_AFTER = 100_000
 """Objects made, more than are imported: Python's own 700 cost 4 % of a long run's processor time, and a tenth
 of a short one's."""
-KEPT = 64 * 2**20
-"""Bytes of freed memory that wait to be used again."""
-_TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3
-"""M_TRIM_THRESHOLD and M_MMAP_THRESHOLD of mallopt(3)."""
 
 
 def entry() -> NoReturn:
     """The console script."""
     _occupy_standard_streams()
-    take_memory_for_time()
+    _spare_collector()
     code = main(sys.argv[1:])
     _give_up_unwritten()
     gc.freeze()  # the process ends: nobody need look through what is left of it
@@ -37,21 +33,9 @@ def main(argv: Sequence[str]) -> int:
     return run(argv)
 
 
-def take_memory_for_time() -> None:
-    """Look for circles among objects less often, and keep memory that was freed.
-
-    Neither what is imported nor pages and files make many circles.  What is received comes and goes by
-    hundreds of KiB: glibc gives it back to the system, and gets it again page by page, which took 7 % of the
-    time of a file of 2 GB.  Other C libraries have no such setting; variables that say otherwise are obeyed.
-    """
+def _spare_collector() -> None:
+    """Look for circles among objects less often: neither what is imported nor pages and files make many."""
     gc.set_threshold(COLLECTED_AFTER)
-    if sys.platform == "linux" and not any(name.startswith("MALLOC_") for name in os.environ):
-        import ctypes  # noqa: PLC0415 (for Linux alone)
-
-        mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
-        if mallopt is not None:
-            mallopt(_TRIM_THRESHOLD, KEPT)
-            mallopt(_MMAP_THRESHOLD, KEPT // 2)  # as much as it takes
 
 
 def _give_up_unwritten() -> None:
