@@ -49,8 +49,10 @@ WORKERS_PER_JOB = 2
 """Workers for each transfer that may be under way: while a large file is hashed to its end, its worker has no
 connection, and another one's file can come.
 """
-QUEUE_PER_WORKER = 2
-"""Jobs that wait for each worker: enough that none idles, few enough that reading pages stays bounded."""
+QUEUE_PER_WORKER = 16
+"""Jobs that wait for each worker: many, for the largest of them go first and a large file that is found late
+is alone at the end; few enough that reading pages stays bounded.
+"""
 
 
 async def sync(
