@@ -17,8 +17,10 @@ if TYPE_CHECKING:
     import pytest
 
 NAME = "six-1.0.tar.gz"
-DISKS = ("prompt", "behind", "slow")
-"""A prompt disk, where digests come at the end or lag behind, and one that is slow."""
+DISKS = ("prompt", "behind", "crowded", "slow")
+"""A prompt disk, where digests come at the end, lag behind or have no processor to, and a slow one."""
+CROWD = 10_000
+"""More processes than any machine has processors for."""
 _SECONDS = itertools.count(0.0, 60.0)
 
 
@@ -36,7 +38,8 @@ async def mirror_on(
         monkeypatch.setattr(stretch, "STRIDE", stride)
         monkeypatch.setattr(stretch, "LEEWAY", leeway)
     async with Store(dest) as store:
-        store._hops = Hops(slow_disk if disk == "slow" else time.perf_counter)
+        clock = slow_disk if disk == "slow" else time.perf_counter
+        store._hops = Hops(clock, processes=CROWD if disk == "crowded" else 0)
         await store._hops.quick(bool)
         assert store._hops.prompt is (disk != "slow")
         yield store

@@ -56,6 +56,11 @@ class Draft:
         self._digester: Digester | None = None
 
     @property
+    def size(self) -> int:
+        """Bytes that it is expected to have; 0: nobody knows."""
+        return self._expected.size or 0
+
+    @property
     def pristine(self) -> bool:
         """Whether nothing was queued since the last reset or commit: then nothing of it is on disk."""
         return not self._touched

@@ -53,7 +53,9 @@ class Hops:
     file; while the disk is as fast as memory, it is cheaper to do that on the loop (:meth:`quick`).
     """
 
-    def __init__(self, clock: Callable[[], float] = time.perf_counter) -> None:
+    def __init__(self, clock: Callable[[], float] = time.perf_counter, *, processes: int = 1) -> None:
+        self.spare = cores() > processes
+        """Whether there is a processor that no loop of the program's ``processes`` keeps busy."""
         self._threads = ThreadPoolExecutor(thread_name_prefix="aiomirror-store")
         # One processor is left to the loop: more threads than that would take it in turns with it.
         self._busy = ThreadPoolExecutor(max(1, cores() - 1), "aiomirror-busy", _give_way)

@@ -61,6 +61,14 @@ class Lock:
             text = os.read(self._file, _LONGEST).decode(errors="replace")
             raise LockedError(tree.where(), "".join(filter(str.isprintable, text))) from None
 
+    def share(self, connection: socket.socket) -> None:
+        """Send it through a Unix socket, with a byte; it is held until every process has released it."""
+        socket.send_fds(connection, [b"\0"], [self._file])
+
+    def join(self, descriptor: int) -> None:
+        """Hold what another process has shared."""
+        self._file = descriptor
+
     def release(self) -> None:
         """Let others have it; nothing when it is not held."""
         if self._file >= 0:

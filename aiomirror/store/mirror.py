@@ -13,6 +13,7 @@ from aiomirror.store.partial import Partial
 from aiomirror.store.tree import PRIVATE, Tree
 
 if TYPE_CHECKING:
+    import socket
     from collections.abc import Collection, Mapping, Sequence
     from pathlib import Path
     from types import TracebackType
@@ -30,14 +31,20 @@ class Store:
 
     ``hold`` is what another run is told about this one while it waits outside.  Without ``create`` the folder
     has to be there.  Without ``writable`` it need not be, nothing is changed or locked, and what writes must
-    not be called.
+    not be called.  ``processes`` is how many use it, this one included, and keep a processor busy each.
 
     Every method may raise DestinationError, and ValueError for a name that is not one plain path component
     or, for a project, not normalised: the caller's mistake.
     """
 
     def __init__(
-        self, dest: Path, *, hold: str | None = None, create: bool = True, writable: bool = True
+        self,
+        dest: Path,
+        *,
+        hold: str | None = None,
+        create: bool = True,
+        writable: bool = True,
+        processes: int = 1,
     ) -> None:
         self.dest = dest
         self.state_path = dest / PRIVATE / "state.sqlite"
@@ -45,8 +52,16 @@ class Store:
         self._hold = this_process() if hold is None else hold
         self._tree = Tree(dest)
         self._lock = Lock()
-        self._hops = Hops()
+        self._joined: int | None = None
+        self._hops = Hops(processes=processes)
         self._pages = Pages(self._hops, self._tree)
+
+    @classmethod
+    def joined(cls, dest: Path, lock: int, *, processes: int) -> Self:
+        """A mirror that another process holds: ``lock`` is the descriptor that it has shared."""
+        store = cls(dest, create=False, processes=processes)
+        store._joined = lock
+        return store
 
     async def __aenter__(self) -> Self:
         """Make the folder, take the lock, clear what a killed run left, and see that files can be written.
@@ -64,6 +79,10 @@ class Store:
         return self
 
     def _take(self) -> None:
+        if self._joined is not None:
+            self._lock.join(self._joined)
+            self._tree.open(create=False)
+            return
         self._tree.open(create=self._create)
         self._lock.take(self._tree, self._hold)
         self._tree.clear()
@@ -79,6 +98,10 @@ class Store:
         self._hops.close()
         self._tree.close()
         self._lock.release()
+
+    def share_lock(self, connection: socket.socket) -> None:
+        """Send the lock through a Unix socket, with a byte: the mirror is held till all have let go."""
+        self._lock.share(connection)
 
     def partial(
         self,

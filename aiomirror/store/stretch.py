@@ -18,6 +18,8 @@ STRIDE = 8 * 2**20
 
 One core receives and writes a file about as fast as another hashes it.
 """
+ALONE = 2**27
+"""Bytes of a file that may well be the last one under way, so that there is a processor to hash it."""
 LEEWAY = 16 * STRIDE
 """Bytes that may wait to be hashed before receiving waits for it: when a gap is closed, many come at once."""
 
@@ -30,6 +32,7 @@ class Writer:
 
     def __init__(self, hops: Hops, draft: Draft) -> None:
         self._hops, self._draft = hops, draft
+        self._lagging = hops.spare or draft.size >= ALONE
         self._behind: asyncio.Task[None] | None = None
         self._begun = 0
 
@@ -40,10 +43,14 @@ class Writer:
 
     async def take(self, stretch: Stretch) -> None:
         """Write what the stretch holds; DestinationError when the disk refuses this or something earlier."""
-        if self._hops.prompt:
+        if self._hops.prompt and self._lagging:
             await self._follow()
             self.queue(stretch)
             await self._hops.quick(self._draft.write)
+        elif self._hops.prompt:
+            self.queue(stretch)
+            await self._hops.quick(self._draft.drain)
+            self._begun = self._draft.written
         else:
             await self.settled()
             self.queue(stretch)
