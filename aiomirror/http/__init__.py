@@ -8,6 +8,7 @@ mean.
 from aiomirror.http.client import Client
 from aiomirror.http.credentials import tokens
 from aiomirror.http.origins import masked
+from aiomirror.http.sections import connections
 from aiomirror.http.transfer import Transfer
 from aiomirror.http.values import Answer, HttpSettings, Section, Sink, Validators
 
@@ -19,6 +20,7 @@ __all__ = [
     "Sink",
     "Transfer",
     "Validators",
+    "connections",
     "masked",
     "tokens",
 ]

@@ -45,6 +45,22 @@ class Client:
         """How many requests were sent."""
         return self._session.requests
 
+    @property
+    def places(self) -> int:
+        """How many requests may be on their way at once, from here and from those that were lent places."""
+        return self._session.places.count
+
+    async def lend_place(self, *, anew: bool) -> None:
+        """Have one place fewer, when one is free, for another client has it from now on.
+
+        ``anew``: for the first time, so that it will have a connection more, and this one has one fewer.
+        """
+        await self._session.lend(anew=anew)
+
+    def add_place(self) -> None:
+        """Have one more: one that was lent, or that another client lends."""
+        self._session.places.more()
+
     async def __aenter__(self) -> Self:
         await self._session.__aenter__()
         return self

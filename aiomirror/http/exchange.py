@@ -140,6 +140,13 @@ class Exchanges:
             route.idle.clear()
         await self._connector.close()
 
+    def shed(self) -> None:
+        """Close one of the connections that wait for a request, if any does: the one that has longest."""
+        idle = [route.idle for route in self._routes.values() if route.idle]
+        if idle:
+            _, connection = min(idle, key=_since).pop(0)
+            connection.close()
+
     async def get(self, host: Host, url: str, headers: Mapping[str, str], guard: Guard) -> Response:
         """The answer to one GET, redirects too; connected anew where no connection waits.
 
@@ -199,6 +206,10 @@ class Exchanges:
             constant = f"Host: {request.headers['Host']}\r\nUser-Agent: {user_agent()}\r\n"
             route = self._routes[host.name] = _Route(request, constant)
         return route
+
+
+def _since(idle: list[tuple[float, Connection]]) -> float:
+    return idle[0][0]
 
 
 def _texts(headers: CIMultiDictProxy[str]) -> Mapping[str, str]:

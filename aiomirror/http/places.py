@@ -41,6 +41,19 @@ class Places:
                 raise
         return Place(self._free, host, self._watch.guard())
 
+    @property
+    def count(self) -> int:
+        """How many there are, those among them that another session was lent."""
+        return self._count
+
+    async def less(self) -> None:
+        """Take one away, when it is free: another session has it."""
+        await self._free.acquire()
+
+    def more(self) -> None:
+        """Add one: that of another session, or one that came back from it."""
+        self._free.release()
+
     def answered(self, seconds: float) -> None:
         """Learn that an answer began so long after its request, on a connection that was there already."""
         if self._heard == HEARD:

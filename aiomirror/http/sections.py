@@ -46,6 +46,11 @@ def listed(session: Session, url: str, sink: SplitSink, size: int, clock: Callab
     return SplitTransfer(session, url, sink, size, clock)
 
 
+def connections(size: int | None) -> int:
+    """How many of them a file of so many bytes may use at once."""
+    return ABREAST if size is not None and size >= SPLIT else 1
+
+
 class _MisfitError(Exception):
     """An answer that is not the section that was asked for."""
 

@@ -50,7 +50,7 @@ class Session:
         self._settings, self._clock, self._sleep = settings, clock, sleep
         self._resolver = resolver
         self._watch = Watch(settings.timeout)
-        self._places = Places(settings.at_first or settings.connections, settings.connections, self._watch)
+        self.places = Places(settings.at_first or settings.connections, settings.connections, self._watch)
         self._pace = Pace(settings.rate, clock, sleep) if settings.rate else None
 
     @property
@@ -70,6 +70,15 @@ class Session:
         self._watch.close()
         await self._exchanges.close()
         await self._guard.close()
+
+    async def lend(self, *, anew: bool) -> None:
+        """Have one place fewer, when one is free, for another session has it from now on.
+
+        ``anew``: for the first time, so that it will have a connection more, and this one has one fewer.
+        """
+        await self.places.less()
+        if anew:
+            self._exchanges.shed()
 
     def remember(self, url: str) -> None:
         """Keep the credentials in an address that the person wrote, for its origin."""
@@ -145,7 +154,7 @@ class Session:
         credential = host.credential or linked
         if credential is not None:
             headers = {**headers, "Authorization": credential.header}
-        place = await self._places.take(host)
+        place = await self.places.take(host)
         try:
             _check_worth_asking(host, url)
             began = self._clock()
@@ -156,7 +165,7 @@ class Session:
                 raise unanswered(error, masked(url), self._settings.timeout) from error
             raise
         if response.reused:
-            self._places.answered(self._clock() - began)
+            self.places.answered(self._clock() - began)
         host.heard(response.status)
         return Body(response, self._settings, self._clock, place, self._pace, credential=credential)
 
