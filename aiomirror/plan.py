@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping  # noqa: TC003 (msgspec reads annotations at run time)
 from typing import TYPE_CHECKING
 
 import msgspec
 from msgspec import structs
+from packaging.utils import NormalizedName  # noqa: TC002 (as above)
 
 from aiomirror.errors import ChangedError, DamagedError, FileError
+from aiomirror.simple.values import Digests, ProjectFile  # noqa: TC001 (as above)
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from packaging.utils import NormalizedName
-
     from aiomirror.selection import Chosen
-    from aiomirror.simple.values import Digests, ProjectFile, ProjectPage, ProjectStatus
+    from aiomirror.simple.values import ProjectPage, ProjectStatus
 
 JobKey = tuple[str, str]
 """Project and file name."""

@@ -8,6 +8,7 @@ from collections import Counter, defaultdict
 from typing import TYPE_CHECKING, Any
 
 import msgspec
+from packaging.utils import NormalizedName  # noqa: TC002 (msgspec reads annotations at run time)
 
 from aiomirror import __version__
 from aiomirror.errors import (
@@ -22,8 +23,6 @@ from aiomirror.pruning import Fate
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-
-    from packaging.utils import NormalizedName
 
     from aiomirror.pruning import Removal
 

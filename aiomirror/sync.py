@@ -22,6 +22,7 @@ from aiomirror.http import Client, HttpSettings, masked
 from aiomirror.index import Index
 from aiomirror.jobs import Jobs
 from aiomirror.lookout import Lookout
+from aiomirror.processes import Crew
 from aiomirror.prune import Asked, Pruner, conclude, run_of
 from aiomirror.publish import Press, Publisher
 from aiomirror.report import Problem, Report
@@ -34,7 +35,8 @@ from aiomirror.visit import Agenda, Demand, Visitor
 from aiomirror.withdrawal import Withdrawals
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    import socket
+    from collections.abc import Callable, Sequence
 
     from packaging.utils import NormalizedName
 
@@ -60,12 +62,13 @@ async def sync(
     parsed: Parsed,
     reporter: Reporter,
     *,
+    helpers: Sequence[socket.socket] = (),
     clock: Callable[[], float] = time.time,
 ) -> Report:
     """Mirror what the requirements ask for; expected failures are in the report.
 
-    What nothing asks for any more is noted, and removed where pruning is enabled.  ``clock`` gives
-    seconds since 1970.
+    What nothing asks for any more is noted, and removed where pruning is enabled.  ``helpers`` are
+    connections to processes that fetch, too; ``clock`` gives seconds since 1970.
 
     Raises:
         DestinationError: the mirror cannot be opened, or is held by another run.
@@ -73,7 +76,8 @@ async def sync(
     report = Report(index=masked(config.index_url), destination=str(config.dest), dry_run=config.dry_run)
     began, now = time.monotonic(), int(clock())
     settings = HttpSettings.of(config)
-    async with Store(config.dest, writable=not config.dry_run) as store, Client(settings) as client:
+    holding = Store(config.dest, writable=not config.dry_run, processes=1 + len(helpers))
+    async with holding as store, Client(settings) as client:
         with State.open(store.state_path, writable=not config.dry_run) as state:
             number = 0
             with contextlib.suppress(DestinationError):  # whose time comes when there is something to keep
@@ -85,10 +89,10 @@ async def sync(
                 store=store,
                 state=state,
                 account=Account(report, reporter),
+                helpers=helpers,
                 now=now,
             )
             await run.run()
-            report.requests = client.requests
             report.seconds = time.monotonic() - began
             with contextlib.suppress(DestinationError):  # said already, if it hindered anything
                 state.desired.end_run(number, run_of("sync", now, report))
@@ -107,6 +111,7 @@ class _Run:
         store: Store,
         state: State,
         account: Account,
+        helpers: Sequence[socket.socket],
         now: int,
     ) -> None:
         self._config, self._parsed = config, parsed
@@ -120,7 +125,10 @@ class _Run:
         self._visitor = Visitor(
             self._index, self._lookout, store, state, now=now, accept_changed=accept_changed
         )
-        self._fetcher = Fetcher(client, store, config.fetch, self._reporter, account.warned)
+        fetcher = Fetcher(client, store, config.fetch, self._reporter, account.warned)
+        self._crew = Crew(
+            fetcher, helpers, client=client, store=store, reporter=self._reporter, warn=account.warned
+        )
         publisher = None if config.dry_run else Publisher(store, state, self._visitor.published)
         self._press = Press(publisher, self._report, self._reporter, self._coming)
         self._workers = config.jobs * WORKERS_PER_JOB
@@ -148,6 +156,7 @@ class _Run:
             self._fail(Problem.of(first_of(failures)))
             self._account.census.complete = False
         self._report.complete = self._account.census.complete
+        self._report.requests = self._crew.requests
 
     async def _until_signal(self, work: asyncio.Task[None]) -> None:
         with ended_by_signals(work, self._end):
@@ -201,7 +210,7 @@ class _Run:
     async def _transfer(self, agenda: Agenda, projects: int) -> None:
         """Read pages and fetch files until all is done; a destination that fails ends it early."""
         try:
-            async with asyncio.TaskGroup() as group:
+            async with self._crew, asyncio.TaskGroup() as group:
                 for _ in range(self._workers):
                     group.create_task(self._work())
                 async with asyncio.TaskGroup() as looks:
@@ -294,7 +303,7 @@ class _Run:
 
     async def _work(self) -> None:
         while (job := await self._jobs.get()) is not None:
-            self._take(job, await self._fetcher.run(job))
+            self._take(job, await self._crew.run(job))
 
     def _take(self, job: FileJob, fetched: Fetched) -> None:
         project = self._open[job.project]

@@ -27,7 +27,7 @@ LAYERS = (
     {"index", "holdings", "fetch", "describe"},
     {"lookout", "metadata"},
     {"account", "closure", "desired", "condemn", "publish", "visit"},
-    {"jobs", "prune", "recorded", "underway", "withdrawal"},
+    {"jobs", "processes", "prune", "recorded", "underway", "withdrawal"},
     {"dependencies"},
     {"explain", "sync", "rebuild", "verify"},
     {"cli"},

@@ -191,7 +191,7 @@ def _choice(parser: argparse.ArgumentParser) -> None:
 
 def _transfer(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("how")
-    _add(group, *LIMITS, "keep-going", "dry-run")
+    _add(group, *LIMITS, "processes", "keep-going", "dry-run")
     _common(group)
     _add(parser.add_argument_group("on what terms"), *CONNECTION)
     removal = parser.add_argument_group("what is wanted no more")

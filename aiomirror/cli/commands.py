@@ -111,9 +111,15 @@ class _Command:
         found = read(asked, os.environ, targets(self._told, this_machine))
         config = settled(self._told, found.options)
         parsed = requested(asked, found, self._told)
-        from aiomirror.sync import sync  # noqa: PLC0415 (takes its time, and --help needs none of it)
+        from aiomirror.processes import Helpers  # noqa: PLC0415 (takes its time, and --help needs none of it)
+        from aiomirror.sync import sync  # noqa: PLC0415 (as above)
 
-        report = self._in_loop(lambda reporter: sync(config, parsed, reporter))
+        gc.freeze()  # here, too, for helpers share the memory of what neither they nor this process touches
+        with Helpers(config, _loop_factory()) as helpers:
+            report = self._in_loop(
+                lambda reporter: sync(config, parsed, reporter, helpers=helpers.connections),
+                helpers.warnings,
+            )
         if config.lock_output is not None:
             self.output.lock(report, config)
         return report
@@ -161,18 +167,21 @@ class _Command:
             )
         )
 
-    def _in_loop(self, start: Callable[[Reporter], Coroutine[Any, Any, Report]]) -> Report:
+    def _in_loop(
+        self, start: Callable[[Reporter], Coroutine[Any, Any, Report]], warnings: Sequence[str] = ()
+    ) -> Report:
         import asyncio  # noqa: PLC0415 (as above)
 
         reporter = self.output.reporter()
         report = None
+        warnings = (*self._sources.warnings, *warnings)
         try:
-            for warning in self._sources.warnings:
+            for warning in warnings:
                 reporter.warned(warning)
             gc.freeze()  # what was imported stays: there is no use in going through it again
             with asyncio.Runner(loop_factory=_loop_factory()) as runner:
                 report = runner.run(self._patiently(start, reporter))
-            report.warnings[:0] = self._sources.warnings
+            report.warnings[:0] = warnings
         finally:
             reporter.closed(report)
         return report

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 _PLAIN = (
     "jobs",
     "per-host",
+    "processes",
     "limit-rate",
     "timeout",
     "min-rate",

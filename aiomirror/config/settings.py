@@ -47,6 +47,7 @@ if TYPE_CHECKING:
 PREFIX = "AIOMIRROR_"
 JOBS = range(1, 65)
 """Simultaneous transfers; more than 64 is a load, not a mirror."""
+PROCESSES = range(1, 9)
 WITHDRAWAL = kinds.choice(*Withdrawal)
 WITHDRAWAL_SHOWN = f"{{{','.join(Withdrawal)}}}"
 ALL_MATCHING = "all-matching"
@@ -218,6 +219,12 @@ SETTINGS = {
             "per-host",
             kinds.whole(JOBS.start, JOBS.stop - 1),
             "simultaneous connections to one host (default: as many as jobs)",
+            "N",
+        ),
+        Setting(
+            "processes",
+            kinds.whole(PROCESSES.start, PROCESSES.stop - 1),
+            f"fetch in at most N processes (default: one for each processor, up to {DEFAULTS.processes})",
             "N",
         ),
         Setting("limit-rate", BYTES, "take in at most so much per second, all transfers together", "BYTES"),

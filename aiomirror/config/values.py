@@ -138,6 +138,8 @@ class Config(Discreet, frozen=True):
     """Of these, until it is known how far away upstream is; None: all."""
     per_host: int = 64
     """Simultaneous connections to one host."""
+    processes: int = 4
+    """That fetch, at the most and where there are so many processors; four fill ten gigabits a second."""
     limit_rate: int = 0
     """Bytes a second, all transfers together; 0: no limit."""
     timeout: float = 30.0

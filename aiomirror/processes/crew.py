@@ -1,0 +1,122 @@
+"""All that run the jobs of a run: this process, and its helpers once it has no time left."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Protocol, Self
+
+import msgspec
+
+from aiomirror.processes.remote import Remote
+
+if TYPE_CHECKING:
+    import socket
+    from collections.abc import Callable, Sequence
+
+    from aiomirror.fetch import Fetched, Fetcher
+    from aiomirror.http import Client
+    from aiomirror.plan import FileJob
+    from aiomirror.progress import Reporter
+    from aiomirror.store import Store
+
+WINDOW = 0.05
+"""Seconds over which it is told how busy this process is."""
+BUSY = 0.95
+"""Share of them from which on it has no time left."""
+LARGE = 2**20
+"""Bytes of a file from which on it costs nothing beside itself to have another process fetch it."""
+
+
+class _Runner(Protocol):
+    """What runs jobs; a :class:`Fetcher` does."""
+
+    async def run(self, job: FileJob, /) -> Fetched: ...
+
+
+class _Member(msgspec.Struct):
+    """One that runs jobs, and what it has under way."""
+
+    runner: _Runner
+    files: int = 0
+    size: int = 0
+    """Bytes, of those files that are large."""
+
+
+class Crew:
+    """Runs jobs as a :class:`Fetcher` does; an async context manager, at whose end the helpers end.
+
+    Large files are spread over all of them.  For small ones one process has time enough where upstream is far
+    or slow; where it has none left, they are spread, too.
+    """
+
+    def __init__(
+        self,
+        fetcher: Fetcher,
+        helpers: Sequence[socket.socket],
+        *,
+        client: Client,
+        store: Store,
+        reporter: Reporter,
+        warn: Callable[[str], None],
+    ) -> None:
+        self._client, self._store = client, store
+        self._load, self._joined = Load(), False
+        processes = 1 + len(helpers)
+        self._remotes = [
+            (Remote(client, fetcher, reporter, warn, processes=processes), helper) for helper in helpers
+        ]
+        self._members = [_Member(fetcher), *(_Member(remote) for remote, _ in self._remotes)]
+
+    @property
+    def requests(self) -> int:
+        """How many requests were sent by all of them."""
+        return self._client.requests + sum(remote.requests for remote, _ in self._remotes)
+
+    async def run(self, job: FileJob) -> Fetched:
+        """The outcome; DestinationError: nothing can be written any more."""
+        size = 0 if job.held else job.file.size or 0
+        large = size if size >= LARGE else 0
+        member = self._member(large)
+        member.files += 1
+        member.size += large
+        try:
+            return await member.runner.run(job)
+        finally:
+            member.files -= 1
+            member.size -= large
+
+    def _member(self, large: int) -> _Member:
+        """Who is to have a job next, of a large file or of another one."""
+        if large:
+            return min(self._members, key=lambda member: member.size)
+        self._joined = self._joined or self._load.is_full()
+        return min(self._members, key=lambda member: member.files) if self._joined else self._members[0]
+
+    async def __aenter__(self) -> Self:
+        for remote, helper in self._remotes:
+            await remote.open(helper, self._store)
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        for remote, _helper in self._remotes:
+            remote.close()
+
+
+class Load:
+    """How busy the thread is that asks; the clocks give seconds: those that pass, those that it works."""
+
+    def __init__(
+        self, clock: Callable[[], float] = time.monotonic, working: Callable[[], float] = time.thread_time
+    ) -> None:
+        self._clock, self._working = clock, working
+        self._since, self._worked = clock(), working()
+
+    def is_full(self) -> bool:
+        """Whether it had no time left in the last window that is over; False until then."""
+        passed = self._clock() - self._since
+        if passed < WINDOW:
+            return False
+        worked = self._working()
+        full = worked - self._worked >= BUSY * passed
+        self._since, self._worked = self._since + passed, worked
+        return full

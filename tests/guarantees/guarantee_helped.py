@@ -1,0 +1,14 @@
+"""The command on a machine of three processors, all its files worth spreading: two helpers take part.
+
+Run by tests as ``python guarantee_helped.py sync …``.
+"""
+
+from __future__ import annotations
+
+from aiomirror.cli import entry
+from aiomirror.processes import crew, forking
+
+if __name__ == "__main__":
+    crew.LARGE = 1
+    vars(forking)["cores"] = lambda: 3
+    entry()
