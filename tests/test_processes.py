@@ -347,10 +347,12 @@ async def test_messages_come_whole_however_they_are_cut() -> None:
     got: list[Message] = []
     channel = Channel(got.append, lambda: None)
     sent: list[bytes] = []
+    left = asyncio.Event()
 
     class Taking(asyncio.WriteTransport):
         def write(self, data: bytes | bytearray | memoryview) -> None:
             sent.append(bytes(data))
+            left.set()
 
         def is_closing(self) -> bool:
             return False
@@ -359,7 +361,7 @@ async def test_messages_come_whole_however_they_are_cut() -> None:
     messages = [Warned("x" * length) for length in (0, 1, 300, 70_000)]
     for message in messages:
         channel.send(message)
-    await asyncio.sleep(0)
+    await left.wait()
     [data] = sent  # all of one turn at once
     for step in (1, 7, len(data)):
         got.clear()

@@ -21,11 +21,14 @@ HEAD = struct.Struct("!I")
 class Channel(asyncio.Protocol):
     """One end; ``got`` is called with each message, ``lost`` when no more can come.
 
-    What is sent in one turn of the loop goes together.
+    What is sent in one turn of the loop goes together, or, with ``linger``, in so many seconds: it costs both
+    processes to look.
     """
 
-    def __init__(self, got: Callable[[Message], None], lost: Callable[[], None]) -> None:
-        self._got, self._lost = got, lost
+    def __init__(
+        self, got: Callable[[Message], None], lost: Callable[[], None], *, linger: float = 0
+    ) -> None:
+        self._got, self._lost, self._linger = got, lost, linger
         self._loop = asyncio.get_running_loop()
         self._leaving = bytearray()
         self._come = bytearray()
@@ -42,7 +45,7 @@ class Channel(asyncio.Protocol):
     def send(self, message: Message) -> None:
         """Send a message; nobody gets it when the other end is gone."""
         if not self._leaving:
-            self._loop.call_soon(self._flush)
+            self._loop.call_later(self._linger, self._flush)
         data = ENCODER.encode(message)
         self._leaving += HEAD.pack(len(data))
         self._leaving += data

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from aiomirror.plan import FileJob, JobKey
     from aiomirror.processes.messages import Message
 
+LINGER = 0.002
+"""Seconds that an outcome waits for others: jobs enough are here until the next ones come for them."""
 TOLD = 0.1
 """Seconds between two messages about bytes that came."""
 
@@ -64,7 +66,7 @@ class _Helper(Silent):
 
     def __init__(self, client: Client) -> None:
         self._lost = asyncio.Event()
-        self.channel = Channel(self._got, self._lost.set)
+        self.channel = Channel(self._got, self._lost.set, linger=LINGER)
         self._client = client
         self._tasks: set[asyncio.Task[None]] = set()
         self._numbers: dict[JobKey, int] = {}
