@@ -30,7 +30,7 @@ from aiomirror.simple.values import ProjectFile
 from aiomirror.store import Store
 from catalogue import sha256
 from exchange import split
-from faults import Cut, Stall, WrongBytes
+from faults import Cut, Stall, Status as Refused, WrongBytes
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -227,6 +227,51 @@ async def test_a_very_large_file_has_several_connections_there_too(
     assert len({request.connection for request in upstream.requests if request.path == path}) > 1
 
 
+async def test_a_very_large_file_may_be_its_first_job(
+    upstream: Upstream, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    split(monkeypatch, SECTION)
+    small, large = job(upstream, "small", b"s" * 500), job(upstream, "large", bytes(range(256)) * 40)
+    async with spread(tmp_path, upstream, jobs=16) as both:
+        came = meeting(upstream, small, Stall())
+        first = asyncio.create_task(both.crew.run(small))
+        await came.wait()
+        for _ in range(14):  # all but one, so that it is lent the others later
+            await both.client.lend_place(anew=False)
+        second = asyncio.create_task(both.crew.run(large))
+        for _ in range(100):
+            await asyncio.sleep(0)
+        assert both.client._session.places._free.locked()
+        for _ in range(14):
+            both.client.add_place()
+        fetched = await second
+        first.cancel()
+    assert fetched.outcome.status is Status.FETCHED
+    assert not both.noted.warnings
+
+
+@pytest.mark.parametrize("number", [0, 1], ids=["here", "there"])
+async def test_a_host_that_wants_rest_gets_it_from_every_process(
+    upstream: Upstream, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    heeded: list[tuple[bool, str]] = []
+    heed = Client.rest
+
+    def rest(client: Client, origin: str, until: float) -> None:
+        heeded.append((threading.current_thread() is threading.main_thread(), origin))
+        heed(client, origin, until)
+
+    monkeypatch.setattr(Client, "rest", rest)
+    wanted = jobs(upstream, 2)
+    async with spread(tmp_path, upstream, retries=1) as both:
+        await both.run(*wanted)
+        upstream.clear()
+        meeting(upstream, wanted[number], Refused(429, retry_after="1"))
+        outcomes = [fetched.outcome.status for fetched in await both.run(*wanted)]
+        assert outcomes == [Status.FETCHED] * 2
+    assert (number == 1, upstream.base) in heeded
+
+
 async def test_what_a_helper_says_of_a_file(upstream: Upstream, tmp_path: Path) -> None:
     policy = FetchPolicy(allow_unhashed=True)
     first, second = job(upstream, "a"), job(upstream, "b", hashes={})
@@ -278,6 +323,15 @@ async def test_a_helper_that_is_lost_is_replaced(upstream: Upstream, tmp_path: P
     assert both.noted.warnings == [
         "a process that fetched files has ended before its time; the others do its work"
     ]
+
+
+async def test_one_that_is_lost_before_it_begins_is_replaced_as_well(
+    upstream: Upstream, tmp_path: Path
+) -> None:
+    async with spread(tmp_path, upstream) as both:
+        both.there.shutdown(socket.SHUT_RDWR)
+        assert {fetched.outcome.status for fetched in await both.run(*jobs(upstream))} == {Status.FETCHED}
+        assert both.crew.requests == both.client.requests
 
 
 async def test_a_destination_that_fails_there_fails_here(upstream: Upstream, tmp_path: Path) -> None:
@@ -373,17 +427,15 @@ async def test_messages_come_whole_however_they_are_cut() -> None:
 # -- who takes part
 
 
-@pytest.mark.parametrize(
-    ("worked", "full"), [(0.0, False), (0.9 * crew.WINDOW * 2, False), (0.98 * crew.WINDOW * 2, True)]
-)
-def test_a_process_that_has_no_time_left(worked: float, *, full: bool) -> None:
+@pytest.mark.parametrize(("share", "full"), [(0.0, False), (0.9, False), (0.98, True)])
+def test_a_process_that_has_no_time_left(share: float, *, full: bool) -> None:
     seconds = {"passed": 100.0, "worked": 7.0}
     load = Load(lambda: seconds["passed"], lambda: seconds["worked"])
-    assert not load.is_full()
-    seconds["passed"] += crew.WINDOW * 2
-    seconds["worked"] += worked
-    assert load.is_full() is full
-    assert not load.is_full()  # of the next window nothing is known
+    for window in [crew.WINDOW] * 3:
+        assert not load.is_full()  # of a window that is not over nothing is known
+        seconds["passed"] += window * 1.01
+        seconds["worked"] += window * 1.01 * share
+        assert load.is_full() is full
 
 
 async def test_small_files_stay_here_while_there_is_time(

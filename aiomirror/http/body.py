@@ -169,8 +169,7 @@ class Body:
         error = refused(self.shown, self.status, self._response.reason, self.headers, help_)
         if error.retry_after is not None and error.retry_after <= LONGEST_WAIT:
             # Asked of one request, it is meant for all: they go to the same machine.
-            host = self._place.host
-            host.rests_until = max(host.rests_until, self._clock() + error.retry_after)
+            self._place.host.rest(self._clock() + error.retry_after)
         return error
 
     async def drain(self) -> None:

@@ -61,6 +61,14 @@ class Client:
         """Have one more: one that was lent, or that another client lends."""
         self._session.places.more()
 
+    def tell_rests(self, told: Callable[[str, float], None]) -> None:
+        """Call this when a host asks to be let alone: with its origin, and until when by ``clock``."""
+        self._session.resting = told
+
+    def rest(self, origin: str, until: float) -> None:
+        """Let the host of this origin alone so long, for another client was asked to."""
+        self._session.rest(origin, until)
+
     async def __aenter__(self) -> Self:
         await self._session.__aenter__()
         return self

@@ -50,12 +50,21 @@ class Host:
         """Whether it has answered anything in this run."""
         self.rests_until = 0.0
         """By the session's clock: it has asked to be left alone so long."""
+        self.told: Callable[[str, float], None] | None = None
+        """Who wants to know when it asks for that: its name, and until when."""
         self._failures = 0
 
     @property
     def given_up(self) -> bool:
         """Whether so much failed in a row that the rest of the run does without it."""
         return self._failures >= GIVEN_UP
+
+    def rest(self, until: float) -> None:
+        """Let it alone so long, by the session's clock."""
+        if until > self.rests_until:
+            self.rests_until = until
+            if self.told is not None:
+                self.told(self.name, until)
 
     def heard(self, status: int) -> None:
         """It has answered; that it is well, unless it says otherwise."""
@@ -69,10 +78,13 @@ class Host:
 
 
 class Hosts:
-    """Finds the host of an address; ``made`` makes what is not known yet."""
+    """Finds the host of an address; ``made`` makes what is not known yet.
 
-    def __init__(self, made: Callable[[URL], Host]) -> None:
-        self._made = made
+    ``told`` is told when one asks to be let alone, by its name and until when.
+    """
+
+    def __init__(self, made: Callable[[URL], Host], told: Callable[[str, float], None] | None = None) -> None:
+        self._made, self._told = made, told
         self._by_origin: dict[str, Host] = {}
         self._by_beginning: dict[str, Host] = {}
 
@@ -102,6 +114,7 @@ class Hosts:
         host = self._by_origin.get(name)
         if host is None:
             host = self._by_origin[name] = self._made(url)
+            host.told = self._told
         return host
 
     def known(self, url: str) -> Host | None:

@@ -52,6 +52,8 @@ class Session:
         self._watch = Watch(settings.timeout)
         self.places = Places(settings.at_first or settings.connections, settings.connections, self._watch)
         self._pace = Pace(settings.rate, clock, sleep) if settings.rate else None
+        self.resting: Callable[[str, float], None] | None = None
+        """Who is told when a host asks to be let alone: its origin, and until when by the clock."""
 
     @property
     def requests(self) -> int:
@@ -61,7 +63,7 @@ class Session:
     async def __aenter__(self) -> Self:
         settings = self._settings
         self._terms = Terms.settled(settings)
-        self._hosts = Hosts(self._terms.host)
+        self._hosts = Hosts(self._terms.host, self._told)
         self._guard = GuardedResolver(self._resolver or aiohttp.DefaultResolver(), self._terms.named)
         self._exchanges = Exchanges(self._guard, settings.timeout)
         return self
@@ -70,6 +72,14 @@ class Session:
         self._watch.close()
         await self._exchanges.close()
         await self._guard.close()
+
+    def _told(self, origin: str, until: float) -> None:
+        if self.resting is not None:
+            self.resting(origin, until)
+
+    def rest(self, origin: str, until: float) -> None:
+        """Let the host of this origin alone so long, by the clock: another session was asked to."""
+        self._hosts.of(parse(origin)).rest(until)
 
     async def lend(self, *, anew: bool) -> None:
         """Have one place fewer, when one is free, for another session has it from now on.

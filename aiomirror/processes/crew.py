@@ -92,9 +92,15 @@ class Crew:
         self._joined = self._joined or self._load.is_full()
         return min(self._members, key=lambda member: member.files) if self._joined else self._members[0]
 
+    def _tell(self, origin: str, until: float) -> None:
+        """What a host asks of one request is meant for those of all: they go to the same machine."""
+        for remote, _ in self._remotes:
+            remote.rest(origin, until)
+
     async def __aenter__(self) -> Self:
         for remote, helper in self._remotes:
             await remote.open(helper, self._store)
+        self._client.tell_rests(self._tell)
         return self
 
     async def __aexit__(self, *_: object) -> None:

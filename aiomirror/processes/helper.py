@@ -14,7 +14,7 @@ from aiomirror.errors import DestinationError
 from aiomirror.fetch import Fetcher
 from aiomirror.http import Client, HttpSettings
 from aiomirror.processes.channel import Channel
-from aiomirror.processes.messages import Answered, Ask, Broken, Places, Received, Unusable, Warned
+from aiomirror.processes.messages import Answered, Ask, Broken, Places, Received, Resting, Unusable, Warned
 from aiomirror.progress import Silent
 from aiomirror.store import Store
 
@@ -68,6 +68,7 @@ class _Helper(Silent):
         self._lost = asyncio.Event()
         self.channel = Channel(self._got, self._lost.set, linger=LINGER)
         self._client = client
+        client.tell_rests(lambda origin, until: self.channel.send(Resting(origin, until)))
         self._tasks: set[asyncio.Task[None]] = set()
         self._numbers: dict[JobKey, int] = {}
         self._came: defaultdict[JobKey, int] = defaultdict(int)
@@ -78,6 +79,8 @@ class _Helper(Silent):
             self._start(self._run(message.number, message.job))
         elif isinstance(message, Places) and message.more > 0:
             self._client.add_place()
+        elif isinstance(message, Resting):
+            self._client.rest(message.origin, message.until)
         elif isinstance(message, Places):  # one that is free: it is waited for no longer than a turn
             self._start(self._client.lend_place(anew=False))
 

@@ -26,6 +26,13 @@ class Places(_Message, frozen=True):
     more: int
 
 
+class Resting(_Message, frozen=True):
+    """Either way: a host has asked to be let alone, until then by the clock that all processes share."""
+
+    origin: str
+    until: float
+
+
 class Received(_Message, frozen=True):
     """From a helper: so many more bytes of a job's file; negative when an attempt begins anew."""
 
@@ -64,6 +71,6 @@ class Broken(_Message, frozen=True):
     traceback: str
 
 
-Message = Ask | Places | Received | Warned | Answered | Unusable | Broken
+Message = Ask | Places | Resting | Received | Warned | Answered | Unusable | Broken
 ENCODER = msgspec.msgpack.Encoder()
 DECODER = msgspec.msgpack.Decoder(Message)

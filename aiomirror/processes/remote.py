@@ -11,7 +11,7 @@ from msgspec import Struct
 from aiomirror.errors import DestinationError
 from aiomirror.http import connections
 from aiomirror.processes.channel import Channel
-from aiomirror.processes.messages import Answered, Ask, Broken, Places, Received, Unusable, Warned
+from aiomirror.processes.messages import Answered, Ask, Broken, Places, Received, Resting, Unusable, Warned
 
 if TYPE_CHECKING:
     import socket
@@ -70,6 +70,11 @@ class Remote:
         self._connection, self._store = connection, store
         await self._channel.open(connection)
 
+    def rest(self, origin: str, until: float) -> None:
+        """Tell it that a host wants to be let alone."""
+        if self._begun:
+            self._channel.send(Resting(origin, until))
+
     async def run(self, job: FileJob) -> Fetched:
         """As :meth:`Fetcher.run`."""
         if not self._lost:
@@ -78,6 +83,7 @@ class Remote:
         return await self._fetcher.run(job)
 
     async def _run(self, job: FileJob) -> Fetched:
+        self._begin()
         need = 1 if job.held else connections(job.file.size)
         self._needed += need
         try:
@@ -89,6 +95,16 @@ class Remote:
             # Of what it was lent it uses no more than its jobs need, so these are free.
             while self._lent > self._needed:
                 self._take_back()
+
+    def _begin(self) -> None:
+        """Have it begin, by the first byte that it gets."""
+        if self._begun:
+            return
+        self._begun = True
+        try:
+            self._store.share_lock(self._connection)
+        except OSError as error:  # which the loop has not told of yet
+            raise _LostError from error
 
     async def _lend(self) -> None:
         self._lent += 1
@@ -108,9 +124,6 @@ class Remote:
     async def _answer(self, job: FileJob) -> Fetched:
         if self._lost:
             raise _LostError
-        if not self._begun:
-            self._begun = True
-            self._store.share_lock(self._connection)
         self._number += 1
         number = self._number
         asked = self._asked[number] = _Asked(job, asyncio.get_running_loop().create_future())
@@ -131,6 +144,8 @@ class Remote:
     def _got(self, message: Message) -> None:
         if isinstance(message, Warned):
             self._warn(message.text)
+        elif isinstance(message, Resting):
+            self._client.rest(message.origin, message.until)
         elif isinstance(message, Received | Answered | Unusable | Broken):
             asked = self._asked.get(message.number)
             if asked is not None and not asked.answer.done():  # nor has its worker been cancelled
