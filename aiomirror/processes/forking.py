@@ -7,6 +7,7 @@ import signal
 import socket
 import sys
 import threading
+from contextlib import suppress
 from typing import TYPE_CHECKING, Self
 
 from aiomirror.processes.helper import serve
@@ -95,7 +96,10 @@ class Helpers:
         for connection in self.connections:
             connection.close()
         for process in self._processes:
-            os.waitpid(process, 0)
+            with suppress(
+                ChildProcessError
+            ):  # where whoever started this one ignores SIGCHLD, once all have ended
+                os.waitpid(process, 0)
         self._processes.clear()
 
 

@@ -49,9 +49,8 @@ def serve(
 
 
 async def _serve(connection: socket.socket, config: Config, lock: int, processes: int) -> None:
-    settings = replace(
-        HttpSettings.of(config), connections=0, at_first=None
-    )  # it has none until it is lent one
+    # It has no place for a request until it is lent one.
+    settings = replace(HttpSettings.of(config), connections=0, at_first=None)
     async with Store.joined(config.dest, lock, processes=processes) as store, Client(settings) as client:
         helper = _Helper(client)
         helper.fetcher = Fetcher(client, store, config.fetch, helper, helper.warned)
@@ -107,8 +106,11 @@ class _Helper(Silent):
         except Exception:  # noqa: BLE001 (raised at the other end)
             self.channel.send(Broken(number, _sendable(traceback.format_exc())))
         else:
-            received = self._came.pop(job.key, 0)
+            received = self._came.get(job.key, 0)
             self.channel.send(Answered(number, fetched, received, self._client.requests))
+        finally:
+            del self._numbers[job.key]
+            self._came.pop(job.key, None)
 
     def received(self, job: FileJob, count: int) -> None:
         """Told further from time to time, or a large file would be thousands of messages."""

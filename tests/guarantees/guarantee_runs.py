@@ -36,6 +36,7 @@ def slow(*values: object) -> ParameterSet:
 
 
 CHILD = Path(__file__).with_name("guarantee_child.py")
+HELPED = Path(__file__).with_name("guarantee_helped.py")
 
 
 class OneOf(int):
@@ -65,6 +66,11 @@ def options(mirror: Mirror, *args: str) -> list[str]:
 
 def command(mirror: Mirror, *args: str) -> list[str]:
     return [sys.executable, "-m", "aiomirror", *options(mirror, *args)]
+
+
+def helped(mirror: Mirror, *args: str) -> list[str]:
+    """The same in three processes, where there are 24 jobs and more."""
+    return [sys.executable, str(HELPED), *options(mirror, *args)]
 
 
 def run(

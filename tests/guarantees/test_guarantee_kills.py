@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import pytest
-from guarantee_runs import CHILD, PATIENCE, check_served, command, leftovers, options, slow
+from guarantee_runs import CHILD, PATIENCE, check_served, command, helped, leftovers, options, slow
 
 from faults import Drip
 
@@ -90,7 +90,7 @@ def survive(mirror: Mirror, variant: Callable[[Mirror], None], *, check_first: b
         and held[name] == mirror.upstream.blobs[request.path].body
     }
     mirror.upstream.clear()
-    mirror.sync(*wanted(variant))
+    mirror.sync(*wanted(variant), "--wait", "60")  # for helpers, which notice a moment later
     again = {request.path for request in mirror.upstream.file_requests()} & complete
     assert not again, "a finished file was fetched again"
     assert not leftovers(mirror)
@@ -188,7 +188,8 @@ def killed_by_chance(mirror: Mirror, chance: random.Random, variant: Callable[[M
     last = REQUESTS[variant.__name__]
     killer = Killer(chance.choice([*range(1, last + 1), last, last]), chance.random() ** 2 * 0.08)
     mirror.upstream.on_request = killer
-    argv = command(mirror, *wanted(variant), "-j", str(chance.choice([1, 2, 8, 32])))
+    spelt = chance.choice([command, helped])
+    argv = spelt(mirror, *wanted(variant), "-j", str(chance.choice([1, 2, 8, 32])))
     with subprocess.Popen(argv, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
         killer.process = process
         process.wait(timeout=PATIENCE)

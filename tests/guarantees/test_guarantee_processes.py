@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from guarantee_runs import check_served, leftovers, options, running, until
+from guarantee_runs import check_served, helped, leftovers, running, until
 
 from aiomirror.processes import forking
 from faults import Stall
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from mirror import Mirror
     from wire import Request
 
-HELPED = Path(__file__).with_name("guarantee_helped.py")
 NAMES = [f"p{number}" for number in range(12)]
 JOBS = 24
 """Enough for three processes."""
@@ -36,7 +35,7 @@ def asked(mirror: Mirror) -> list[str]:
     for name in NAMES:
         mirror.upstream.add_file(name, f"{name}-1.0.tar.gz", content=name.encode() * 100_000)
     assert JOBS // forking.FEWEST == 3
-    return [sys.executable, str(HELPED), *options(mirror, *NAMES, "-j", str(JOBS))]
+    return helped(mirror, *NAMES, "-j", str(JOBS))
 
 
 def helpers(process: subprocess.Popen[str]) -> list[int]:
@@ -149,6 +148,16 @@ def test_G10_no_other_run_while_a_helper_lives(mirror: Mirror, asked: list[str])
             os.kill(pid, signal.SIGCONT)
     until(lambda: not any(map(alive, forked)))
     mirror.sync(*NAMES)
+
+
+def test_G30_nobody_need_ask_how_helpers_ended(mirror: Mirror, asked: list[str]) -> None:
+    ignoring = (
+        f"import os, signal; signal.signal(signal.SIGCHLD, signal.SIG_IGN); os.execv({asked[0]!r}, {asked!r})"
+    )
+    with running([sys.executable, "-c", ignoring]) as process:
+        _, err = process.communicate(timeout=60)
+    assert process.returncode == 0, err
+    assert mirror.files() == {f"{name}-1.0.tar.gz" for name in NAMES}
 
 
 def test_G14_a_file_that_is_wrong_is_one_problem_in_any_process(mirror: Mirror, asked: list[str]) -> None:
