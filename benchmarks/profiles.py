@@ -41,7 +41,7 @@ class Recorded(Aiomirror):
         plain = super().command(task)
         sampler = (
             shutil.which("py-spy") or "py-spy", "record", "--rate", str(RATE), "--format", self._kind,
-            "--threads", "--gil", "--output", str(self._output), "--",
+            "--threads", "--gil", "--subprocesses", "--output", str(self._output), "--",
         )  # fmt: skip
         return Command((*sampler, *plain.arguments), plain.more)
 
@@ -55,7 +55,8 @@ def tables(raw: Path) -> str:
     total = 0
     for line in raw.read_text().splitlines():
         stack, _, count = line.rpartition(" ")
-        thread, *frames = [frame.strip() for frame in stack.split(";")]
+        told = [frame.strip() for frame in stack.split(";")]
+        thread, *frames = [frame for frame in told if not frame.startswith("process ")]
         functions = [_function(frame) for frame in frames] or ["?"]
         total += int(count)
         threads[_thread(thread)] += int(count)
@@ -71,8 +72,8 @@ def tables(raw: Path) -> str:
 
 
 def _thread(frame: str) -> str:
-    """The loop's thread, or the store's, together."""
-    return "store" if "aiomirror-store" in frame else frame.partition("): ")[2] or frame
+    """The loop's thread, or the store's, together; those of helpers have no name."""
+    return "store" if "aiomirror-store" in frame else frame.partition("): ")[2] or "of helpers"
 
 
 def _room(functions: Sequence[str]) -> str:

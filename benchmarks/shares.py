@@ -65,7 +65,7 @@ class Counted:
 
 
 def tables(samples: Path) -> str:
-    """Each part's share of the CPU time, and that of the first thread, as Markdown.
+    """Each part's share of the CPU time, and that of each kind of thread, as Markdown.
 
     Raises:
         subprocess.CalledProcessError: perf cannot read its samples.
@@ -74,7 +74,9 @@ def tables(samples: Path) -> str:
     parts: defaultdict[str, float] = defaultdict(float)
     for found in filter(None, map(_ROW.match, report)):
         parts[_part(found[2])] += float(found[1])
-    threads = Counter(map(_thread, _perf("script", "-F", "pid,tid", "-i", str(samples))))
+    rows = [row.strip().partition("/") for row in _perf("script", "-F", "pid,tid", "-i", str(samples))]
+    first = min(int(process) for process, _, _ in rows)
+    threads = Counter(_thread(int(process), int(thread), first) for process, _, thread in rows)
     shares = {thread: 100 * count / threads.total() for thread, count in threads.items()}
     return "\n\n".join([_table("part", parts), _table("thread", shares)])
 
@@ -90,10 +92,11 @@ def _table(what: str, shares: Mapping[str, float]) -> str:
     return "\n".join(lines + [f"| {name} | {share:.0f} % |" for name, share in rows])
 
 
-def _thread(row: str) -> str:
-    """Of a row ``process/thread``: each process begins with a thread of its own number."""
-    process, _, thread = row.strip().partition("/")
-    return "the first, where the loop runs" if process == thread else "others"
+def _thread(process: int, thread: int, first: int) -> str:
+    """Each process begins with a thread of its own number; ``first`` is the process that began the others."""
+    if process != thread:
+        return "others"
+    return "the first, where the loop runs" if process == first else "helpers, where theirs runs"
 
 
 def _part(library: str) -> str:
