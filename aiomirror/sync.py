@@ -48,8 +48,8 @@ if TYPE_CHECKING:
     from aiomirror.simple.values import ProjectPage
 
 WORKERS_PER_JOB = 2
-"""Workers for each transfer that may be under way: while a large file is hashed to its end, its worker has no
-connection, and another one's file can come.
+"""Workers for each transfer that may be under way: while a file is hashed to its end, its worker has no
+connection, and another one's file can come; and a helper need not wait for its next job.
 """
 QUEUE_PER_WORKER = 16
 """Jobs that wait for each worker: many, for the largest of them go first and a large file that is found late

@@ -1,4 +1,4 @@
-"""Bytes that follow each other, on their way to the disk: in batches, and hashed behind that."""
+"""Bytes that follow each other, on their way to the disk: in batches, hashed with that or behind it."""
 
 from __future__ import annotations
 
