@@ -48,6 +48,7 @@ PREFIX = "AIOMIRROR_"
 JOBS = range(1, 65)
 """Simultaneous transfers; more than 64 is a load, not a mirror."""
 PROCESSES = range(1, 9)
+"""That fetch; of more of them each would have too few of the transfers to be busy."""
 WITHDRAWAL = kinds.choice(*Withdrawal)
 WITHDRAWAL_SHOWN = f"{{{','.join(Withdrawal)}}}"
 ALL_MATCHING = "all-matching"

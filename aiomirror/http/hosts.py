@@ -83,7 +83,7 @@ class Hosts:
     ``told`` is told when one asks to be let alone, by its name and until when.
     """
 
-    def __init__(self, made: Callable[[URL], Host], told: Callable[[str, float], None] | None = None) -> None:
+    def __init__(self, made: Callable[[URL], Host], told: Callable[[str, float], None]) -> None:
         self._made, self._told = made, told
         self._by_origin: dict[str, Host] = {}
         self._by_beginning: dict[str, Host] = {}

@@ -41,7 +41,7 @@ UNRANGED = {OK, 400, UNSATISFIABLE, 501}
 
 def listed(session: Session, url: str, sink: SplitSink, size: int, clock: Callable[[], float]) -> Transfer:
     """A file of ``size`` bytes into ``sink``, in the way that suits its size."""
-    if size < SPLIT:
+    if connections(size) == 1:
         return Transfer(session, url, sink, size)
     return SplitTransfer(session, url, sink, size, clock)
 

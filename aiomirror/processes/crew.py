@@ -59,18 +59,27 @@ class Crew:
         reporter: Reporter,
         warn: Callable[[str], None],
     ) -> None:
-        self._client, self._store = client, store
+        self._client = client
         self._load, self._joined = Load(), False
         processes = 1 + len(helpers)
         self._remotes = [
-            (Remote(client, fetcher, reporter, warn, processes=processes), helper) for helper in helpers
+            Remote(
+                helper,
+                fetcher,
+                client=client,
+                store=store,
+                reporter=reporter,
+                warn=warn,
+                processes=processes,
+            )
+            for helper in helpers
         ]
-        self._members = [_Member(fetcher), *(_Member(remote) for remote, _ in self._remotes)]
+        self._members = [_Member(fetcher), *map(_Member, self._remotes)]
 
     @property
     def requests(self) -> int:
         """How many requests were sent by all of them."""
-        return self._client.requests + sum(remote.requests for remote, _ in self._remotes)
+        return self._client.requests + sum(remote.requests for remote in self._remotes)
 
     async def run(self, job: FileJob) -> Fetched:
         """The outcome; DestinationError: nothing can be written any more."""
@@ -94,17 +103,17 @@ class Crew:
 
     def _tell(self, origin: str, until: float) -> None:
         """What a host asks of one request is meant for those of all: they go to the same machine."""
-        for remote, _ in self._remotes:
+        for remote in self._remotes:
             remote.rest(origin, until)
 
     async def __aenter__(self) -> Self:
-        for remote, helper in self._remotes:
-            await remote.open(helper, self._store)
+        for remote in self._remotes:
+            await remote.open()
         self._client.tell_rests(self._tell)
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        for remote, _helper in self._remotes:
+        for remote in self._remotes:
             remote.close()
 
 

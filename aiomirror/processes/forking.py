@@ -96,9 +96,8 @@ class Helpers:
         for connection in self.connections:
             connection.close()
         for process in self._processes:
-            with suppress(
-                ChildProcessError
-            ):  # where whoever started this one ignores SIGCHLD, once all have ended
+            # Where whoever started this one ignores SIGCHLD, it is raised once all have ended.
+            with suppress(ChildProcessError):
                 os.waitpid(process, 0)
         self._processes.clear()
 

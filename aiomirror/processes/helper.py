@@ -69,13 +69,12 @@ class _Helper(Silent):
         self._client = client
         client.tell_rests(lambda origin, until: self.channel.send(Resting(origin, until)))
         self._tasks: set[asyncio.Task[None]] = set()
-        self._numbers: dict[JobKey, int] = {}
         self._came: defaultdict[JobKey, int] = defaultdict(int)
         self._telling: asyncio.TimerHandle | None = None
 
     def _got(self, message: Message) -> None:
         if isinstance(message, Ask):
-            self._start(self._run(message.number, message.job))
+            self._start(self._run(message.job))
         elif isinstance(message, Places) and message.more > 0:
             self._client.add_place()
         elif isinstance(message, Resting):
@@ -97,19 +96,17 @@ class _Helper(Silent):
         if self._telling is not None:
             self._telling.cancel()
 
-    async def _run(self, number: int, job: FileJob) -> None:
-        self._numbers[job.key] = number
+    async def _run(self, job: FileJob) -> None:
         try:
             fetched = await self.fetcher.run(job)
         except DestinationError as error:
-            self.channel.send(Unusable(number, _sendable(error.path), _sendable(error.why)))
+            self.channel.send(Unusable(job.key, _sendable(error.path), _sendable(error.why)))
         except Exception:  # noqa: BLE001 (raised at the other end)
-            self.channel.send(Broken(number, _sendable(traceback.format_exc())))
+            self.channel.send(Broken(job.key, _sendable(traceback.format_exc())))
         else:
             received = self._came.get(job.key, 0)
-            self.channel.send(Answered(number, fetched, received, self._client.requests))
+            self.channel.send(Answered(job.key, fetched, received, self._client.requests))
         finally:
-            del self._numbers[job.key]
             self._came.pop(job.key, None)
 
     def received(self, job: FileJob, count: int) -> None:
@@ -125,7 +122,7 @@ class _Helper(Silent):
     def _tell_all(self) -> None:
         self._telling = None
         for key, count in self._came.items():
-            self.channel.send(Received(self._numbers[key], count))
+            self.channel.send(Received(key, count))
         self._came.clear()
 
 

@@ -6,7 +6,7 @@ import msgspec
 from msgspec import Struct
 
 from aiomirror.fetch import Fetched  # noqa: TC001 (msgspec reads annotations at run time)
-from aiomirror.plan import FileJob  # noqa: TC001 (as above)
+from aiomirror.plan import FileJob, JobKey  # noqa: TC001 (as above)
 
 
 class _Message(Struct, frozen=True, tag=True, array_like=True, gc=False):
@@ -14,9 +14,8 @@ class _Message(Struct, frozen=True, tag=True, array_like=True, gc=False):
 
 
 class Ask(_Message, frozen=True):
-    """To a helper: run this job, and answer under this number."""
+    """To a helper: run this job, and answer under its key."""
 
-    number: int
     job: FileJob
 
 
@@ -36,7 +35,7 @@ class Resting(_Message, frozen=True):
 class Received(_Message, frozen=True):
     """From a helper: so many more bytes of a job's file; negative when an attempt begins anew."""
 
-    number: int
+    key: JobKey
     count: int
 
 
@@ -49,7 +48,7 @@ class Warned(_Message, frozen=True):
 class Answered(_Message, frozen=True):
     """From a helper: what became of a job, and the bytes that were not told of yet."""
 
-    number: int
+    key: JobKey
     fetched: Fetched
     received: int
     requests: int
@@ -59,7 +58,7 @@ class Answered(_Message, frozen=True):
 class Unusable(_Message, frozen=True):
     """From a helper: the DestinationError that ended a job."""
 
-    number: int
+    key: JobKey
     path: str
     why: str
 
@@ -67,7 +66,7 @@ class Unusable(_Message, frozen=True):
 class Broken(_Message, frozen=True):
     """From a helper: the bug that ended a job, as a traceback."""
 
-    number: int
+    key: JobKey
     traceback: str
 
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from aiomirror.fetch import Fetched, Fetcher
     from aiomirror.http import Client
-    from aiomirror.plan import FileJob
+    from aiomirror.plan import FileJob, JobKey
     from aiomirror.processes.messages import Message
     from aiomirror.progress import Reporter
     from aiomirror.store import Store
@@ -38,7 +38,7 @@ class _Asked(Struct):
 
 
 class Remote:
-    """One helper.
+    """The helper at the other end of ``connection``, one of so many ``processes``.
 
     It is lent a place for each job until it has its share of them all; what it is sent beyond that waits
     there, so that it need not wait for the way here and back.  Should it end before its time, its jobs are
@@ -47,28 +47,30 @@ class Remote:
 
     def __init__(
         self,
-        client: Client,
+        connection: socket.socket,
         fetcher: Fetcher,
+        *,
+        client: Client,
+        store: Store,
         reporter: Reporter,
         warn: Callable[[str], None],
-        *,
         processes: int,
     ) -> None:
-        self._client, self._fetcher, self._reporter, self._warn = client, fetcher, reporter, warn
+        self._connection, self._fetcher = connection, fetcher
+        self._client, self._store = client, store
+        self._reporter, self._warn = reporter, warn
         self._processes = processes
         self._channel = Channel(self._got, self._gone)
         self._begun = False
-        self._asked: dict[int, _Asked] = {}
-        self._number = 0
+        self._asked: dict[JobKey, _Asked] = {}
         self._needed = self._lent = self._most = 0
         self._closed = self._lost = False
         self.requests = 0
         """How many it has sent."""
 
-    async def open(self, connection: socket.socket, store: Store) -> None:
-        """Use the helper at the other end of ``connection``; it begins with its first job."""
-        self._connection, self._store = connection, store
-        await self._channel.open(connection)
+    async def open(self) -> None:
+        """Have it at hand; it begins with its first job."""
+        await self._channel.open(self._connection)
 
     def rest(self, origin: str, until: float) -> None:
         """Tell it that a host wants to be let alone."""
@@ -124,20 +126,18 @@ class Remote:
     async def _answer(self, job: FileJob) -> Fetched:
         if self._lost:
             raise _LostError
-        self._number += 1
-        number = self._number
-        asked = self._asked[number] = _Asked(job, asyncio.get_running_loop().create_future())
+        asked = self._asked[job.key] = _Asked(job, asyncio.get_running_loop().create_future())
         outcome = None
         self._reporter.started(job)
         try:
-            self._channel.send(Ask(number, job))
+            self._channel.send(Ask(job))
             fetched = await asked.answer
             outcome = fetched.outcome
         except _LostError:
             self._reporter.received(job, -asked.received)
             raise
         finally:
-            del self._asked[number]
+            del self._asked[job.key]
             self._reporter.ended(job, outcome)
         return fetched
 
@@ -147,7 +147,7 @@ class Remote:
         elif isinstance(message, Resting):
             self._client.rest(message.origin, message.until)
         elif isinstance(message, Received | Answered | Unusable | Broken):
-            asked = self._asked.get(message.number)
+            asked = self._asked.get(message.key)
             if asked is not None and not asked.answer.done():  # nor has its worker been cancelled
                 self._heard(message, asked)
 

@@ -61,6 +61,11 @@ class Lock:
             text = os.read(self._file, _LONGEST).decode(errors="replace")
             raise LockedError(tree.where(), "".join(filter(str.isprintable, text))) from None
 
+    @property
+    def held(self) -> bool:
+        """Whether this process has it, alone or with others."""
+        return self._file >= 0
+
     def share(self, connection: socket.socket) -> None:
         """Send it through a Unix socket, with a byte; it is held until every process has released it."""
         socket.send_fds(connection, [b"\0"], [self._file])
@@ -71,7 +76,7 @@ class Lock:
 
     def release(self) -> None:
         """Let others have it; nothing when it is not held."""
-        if self._file >= 0:
+        if self.held:
             opened, self._file = self._file, -1
             os.close(opened)
 

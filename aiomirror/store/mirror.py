@@ -52,7 +52,6 @@ class Store:
         self._hold = this_process() if hold is None else hold
         self._tree = Tree(dest)
         self._lock = Lock()
-        self._joined: int | None = None
         self._hops = Hops(processes=processes)
         self._pages = Pages(self._hops, self._tree)
 
@@ -60,7 +59,7 @@ class Store:
     def joined(cls, dest: Path, lock: int, *, processes: int) -> Self:
         """A mirror that another process holds: ``lock`` is the descriptor that it has shared."""
         store = cls(dest, create=False, processes=processes)
-        store._joined = lock
+        store._lock.join(lock)
         return store
 
     async def __aenter__(self) -> Self:
@@ -79,11 +78,9 @@ class Store:
         return self
 
     def _take(self) -> None:
-        if self._joined is not None:
-            self._lock.join(self._joined)
-            self._tree.open(create=False)
-            return
         self._tree.open(create=self._create)
+        if self._lock.held:  # joined: whoever shared it has seen to the rest
+            return
         self._lock.take(self._tree, self._hold)
         self._tree.clear()
         self._tree.probe()
