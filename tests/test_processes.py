@@ -77,6 +77,17 @@ class Spread:
     async def run(self, *jobs: FileJob) -> list[Fetched]:
         return await asyncio.gather(*map(self.crew.run, jobs))
 
+    @asynccontextmanager
+    async def busy(self, upstream: Upstream, wanted: FileJob) -> AsyncIterator[None]:
+        """This process is at work on a file that does not come, so that the next one is the helper's."""
+        came = meeting(upstream, wanted, Stall())
+        running = asyncio.create_task(self.crew.run(wanted))
+        await came.wait()
+        try:
+            yield
+        finally:
+            running.cancel()
+
 
 @asynccontextmanager
 async def spread(dest: Path, upstream: Upstream, **options: Any) -> AsyncIterator[Spread]:  # noqa: ANN401 (of Config)
@@ -113,6 +124,12 @@ def job(upstream: Upstream, project: str, content: bytes | None = None, **listed
 
 def jobs(upstream: Upstream, count: int = 12) -> list[FileJob]:
     return [job(upstream, f"p{number}") for number in range(count)]
+
+
+def small_and_large(upstream: Upstream, monkeypatch: pytest.MonkeyPatch) -> tuple[FileJob, FileJob]:
+    """One file that comes in one stream, and one that comes in sections."""
+    split(monkeypatch, SECTION)
+    return job(upstream, "small", b"s" * 500), job(upstream, "large", bytes(range(256)) * 40)
 
 
 def meeting(upstream: Upstream, wanted: FileJob, *faults: Fault) -> asyncio.Event:
@@ -214,14 +231,9 @@ async def test_places_lent_are_connections_lost(upstream: Upstream, tmp_path: Pa
 async def test_a_very_large_file_has_several_connections_there_too(
     upstream: Upstream, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    split(monkeypatch, SECTION)
-    small, large = job(upstream, "small", b"s" * 500), job(upstream, "large", bytes(range(256)) * 40)
-    async with spread(tmp_path, upstream, jobs=16) as both:
-        came = meeting(upstream, small, Stall())
-        first = asyncio.create_task(both.crew.run(small))
-        await came.wait()
+    small, large = small_and_large(upstream, monkeypatch)
+    async with spread(tmp_path, upstream, jobs=16) as both, both.busy(upstream, small):
         fetched = await both.crew.run(large)
-        first.cancel()
     assert fetched.outcome.status is Status.FETCHED
     path = upstream.file_path("large", large.file.filename)
     assert len({request.connection for request in upstream.requests if request.path == path}) > 1
@@ -230,12 +242,8 @@ async def test_a_very_large_file_has_several_connections_there_too(
 async def test_a_very_large_file_may_be_its_first_job(
     upstream: Upstream, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    split(monkeypatch, SECTION)
-    small, large = job(upstream, "small", b"s" * 500), job(upstream, "large", bytes(range(256)) * 40)
-    async with spread(tmp_path, upstream, jobs=16) as both:
-        came = meeting(upstream, small, Stall())
-        first = asyncio.create_task(both.crew.run(small))
-        await came.wait()
+    small, large = small_and_large(upstream, monkeypatch)
+    async with spread(tmp_path, upstream, jobs=16) as both, both.busy(upstream, small):
         for _ in range(14):  # all but one, so that it is lent the others later
             await both.client.lend_place(anew=False)
         second = asyncio.create_task(both.crew.run(large))
@@ -245,7 +253,6 @@ async def test_a_very_large_file_may_be_its_first_job(
         for _ in range(14):
             both.client.add_place()
         fetched = await second
-        first.cancel()
     assert fetched.outcome.status is Status.FETCHED
     assert not both.noted.warnings
 
@@ -339,12 +346,9 @@ async def test_a_destination_that_fails_there_fails_here(upstream: Upstream, tmp
     async with spread(tmp_path, upstream) as both:
         (tmp_path / second.project).write_text("no folder")
         await both.crew.run(first)
-        came = meeting(upstream, first, Stall())
-        again = asyncio.create_task(both.crew.run(first))
-        await came.wait()
-        with pytest.raises(DestinationError, match=second.project):
-            await both.crew.run(second)
-        again.cancel()
+        async with both.busy(upstream, first):
+            with pytest.raises(DestinationError, match=second.project):
+                await both.crew.run(second)
 
 
 async def test_a_bug_there_is_a_bug_here(
@@ -356,13 +360,9 @@ async def test_a_bug_there_is_a_bug_here(
 
     monkeypatch.setattr(helper, "Fetcher", Buggy)
     first, second = jobs(upstream, 2)
-    async with spread(tmp_path, upstream) as both:
-        came = meeting(upstream, first, Stall())
-        running = asyncio.create_task(both.crew.run(first))
-        await came.wait()
+    async with spread(tmp_path, upstream) as both, both.busy(upstream, first):
         with pytest.raises(RuntimeError, match="ZeroDivisionError"):
             await both.crew.run(second)
-        running.cancel()
 
 
 async def test_a_cancelled_run_leaves_nothing(upstream: Upstream, tmp_path: Path) -> None:
@@ -431,10 +431,10 @@ async def test_messages_come_whole_however_they_are_cut() -> None:
 def test_a_process_that_has_no_time_left(share: float, *, full: bool) -> None:
     seconds = {"passed": 100.0, "worked": 7.0}
     load = Load(lambda: seconds["passed"], lambda: seconds["worked"])
-    for window in [crew.WINDOW] * 3:
+    for _ in range(3):
         assert not load.is_full()  # of a window that is not over nothing is known
-        seconds["passed"] += window * 1.01
-        seconds["worked"] += window * 1.01 * share
+        seconds["passed"] += crew.WINDOW * 1.01
+        seconds["worked"] += crew.WINDOW * 1.01 * share
         assert load.is_full() is full
 
 

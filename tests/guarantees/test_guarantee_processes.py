@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from wire import Request
 
 NAMES = [f"p{number}" for number in range(12)]
+FILES = {f"{name}-1.0.tar.gz" for name in NAMES}
 JOBS = 24
 """Enough for three processes."""
 
@@ -51,12 +52,13 @@ def alive(pid: int) -> bool:
     return False
 
 
-def stall_files(mirror: Mirror, count: int = len(NAMES), after: int = 50_000) -> None:
-    """The first so many requests for files get the beginning of an answer and no more."""
-    left = list(range(count))
+def stall_files(mirror: Mirror, spared: int = 0) -> None:
+    """Of the first requests for each file all but so many get the beginning of an answer and no more."""
 
     def choose(request: Request) -> Fault | None:
-        return Stall(after) if request.path.startswith("/files/") and left and left.pop() >= 0 else None
+        count = len(mirror.upstream.file_requests())  # with this one
+        stalls = request.path.startswith("/files/") and spared < count <= len(NAMES)
+        return Stall(50_000) if stalls else None
 
     mirror.upstream.on_request = choose
 
@@ -74,7 +76,7 @@ def test_G8_helpers_that_are_killed_are_replaced(mirror: Mirror, asked: list[str
     assert process.returncode == 0, err
     assert err.count("has ended before its time") == 2
     assert check_served(mirror) > 0
-    assert mirror.files() == {f"{name}-1.0.tar.gz" for name in NAMES}
+    assert mirror.files() == FILES
     assert not leftovers(mirror)
 
 
@@ -95,24 +97,14 @@ def test_G8_a_signal_for_all_of_them_ends_all_of_them(
     assert not leftovers(mirror)
     mirror.upstream.on_request = None
     mirror.sync(*NAMES)
-    assert mirror.files() == {f"{name}-1.0.tar.gz" for name in NAMES}
+    assert mirror.files() == FILES
 
 
 @pytest.mark.parametrize("complete", [0, 5, 11])
 def test_G8_after_a_kill_the_helpers_end_and_the_next_run_completes(
     mirror: Mirror, asked: list[str], complete: int
 ) -> None:
-    passed: list[str] = []
-
-    def choose(request: Request) -> Fault | None:
-        if not request.path.startswith("/files/"):
-            return None
-        if len(passed) < complete:
-            passed.append(request.path)
-            return None
-        return Stall(50_000)
-
-    mirror.upstream.on_request = choose
+    stall_files(mirror, spared=complete)
     with running(asked) as process:
         until(lambda: len(mirror.upstream.file_requests()) == len(NAMES))
         until(lambda: len(list(mirror.dest.glob("*/*.tar.gz"))) == complete)
@@ -126,7 +118,7 @@ def test_G8_after_a_kill_the_helpers_end_and_the_next_run_completes(
     mirror.upstream.on_request = None
     mirror.upstream.clear()
     mirror.sync(*NAMES)
-    assert mirror.files() == {f"{name}-1.0.tar.gz" for name in NAMES}
+    assert mirror.files() == FILES
     again = {request.path.rpartition("/")[2] for request in mirror.upstream.file_requests()}
     assert not again & held, "a finished file was fetched again"
     assert not leftovers(mirror)
@@ -157,7 +149,7 @@ def test_G30_nobody_need_ask_how_helpers_ended(mirror: Mirror, asked: list[str])
     with running([sys.executable, "-c", ignoring]) as process:
         _, err = process.communicate(timeout=60)
     assert process.returncode == 0, err
-    assert mirror.files() == {f"{name}-1.0.tar.gz" for name in NAMES}
+    assert mirror.files() == FILES
 
 
 def test_G14_a_file_that_is_wrong_is_one_problem_in_any_process(mirror: Mirror, asked: list[str]) -> None:
