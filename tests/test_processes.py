@@ -148,7 +148,8 @@ def meeting(upstream: Upstream, wanted: FileJob, *faults: Fault) -> asyncio.Even
 
 def received(dest: Path) -> set[str]:
     """The names of all that a crew has put on disk, complete or not."""
-    return {path.name for path in (*dest.glob("p*/*"), *(dest / ".aiomirror/partial").iterdir())}
+    partial = (path for path in (dest / ".aiomirror/partial").rglob("*") if path.is_file())
+    return {path.name for path in (*dest.glob("p*/*"), *partial)}
 
 
 def stalling(upstream: Upstream, after: int = 0) -> asyncio.Event:
@@ -388,8 +389,11 @@ async def test_the_mirror_is_held_until_every_process_has_let_go(upstream: Upstr
             store.share_lock(here)
             _, descriptors, *_ = socket.recv_fds(there, 1, 1)
         async with Store.joined(tmp_path, descriptors[0], processes=2):
+            (apart,) = (tmp_path / ".aiomirror/partial").iterdir()
             with pytest.raises(DestinationError, match="another run holds this mirror"):
                 await Store(tmp_path).__aenter__()
+            assert apart.is_dir()
+        assert not apart.exists()
         async with Store(tmp_path):
             pass
 

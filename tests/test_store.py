@@ -181,8 +181,20 @@ async def test_what_a_killed_run_left_is_cleared(tmp_path: Path) -> None:
     partial.mkdir(parents=True)
     (partial / "abandoned").write_text("half")
     (partial / "link").symlink_to(tmp_path)
+    (partial / "of a helper").mkdir()
+    (partial / "of a helper" / "abandoned").write_text("half")
+    (partial / "of a helper" / "link").symlink_to(tmp_path)
     async with Store(tmp_path):
         assert below(partial) == set()
+    assert below(tmp_path) == {".aiomirror", ".aiomirror/lock", ".aiomirror/partial"}
+
+
+async def test_what_killed_helpers_left_is_cleared_at_the_end(tmp_path: Path) -> None:
+    partial = tmp_path / ".aiomirror/partial"
+    async with Store(tmp_path):
+        (partial / "of a helper").mkdir()
+        (partial / "of a helper" / "abandoned").write_text("half")
+    assert below(partial) == set()
 
 
 async def test_errors_at_the_limit_of_open_files_are_plain(tmp_path: Path) -> None:

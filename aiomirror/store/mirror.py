@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING, Self
 
+from aiomirror.errors import DestinationError
 from aiomirror.store import draft, inspection, reading, removal, siblings
 from aiomirror.store.digests import Expectation
 from aiomirror.store.hops import Hops
@@ -51,7 +53,7 @@ class Store:
         self._create, self._writable = create, writable
         self._hold = this_process() if hold is None else hold
         self._tree = Tree(dest)
-        self._lock = Lock()
+        self._lock, self._holds = Lock(), False
         self._hops = Hops(processes=processes)
         self._pages = Pages(self._hops, self._tree)
 
@@ -80,8 +82,10 @@ class Store:
     def _take(self) -> None:
         self._tree.open(create=self._create)
         if self._lock.held:  # joined: whoever shared it has seen to the rest
+            self._tree.set_apart()
             return
         self._lock.take(self._tree, self._hold)
+        self._holds = True
         self._tree.clear()
         self._tree.probe()
 
@@ -93,6 +97,9 @@ class Store:
     def _close(self) -> None:
         # In this order: no thread may be at work on what is closed next, nor after the lock is released.
         self._hops.close()
+        if self._holds:
+            with suppress(DestinationError):  # Helpers that were killed may have left something.
+                self._tree.clear()
         self._tree.close()
         self._lock.release()
 

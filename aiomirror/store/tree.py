@@ -57,6 +57,7 @@ class Tree:
         self.file_mode = 0o666 & ~_umask()
         self.temporaries: set[Temporary] = set()
         self._descriptors: list[int] = []
+        self._apart: str | None = None
         # Random once: asking the system for each name is a tenth of what it takes to make a small file.
         self._secret, self._names = secrets.token_hex(10), itertools.count()
 
@@ -78,7 +79,7 @@ class Tree:
     @property
     def partial(self) -> int:
         """The descriptor of the folder of files without a final name."""
-        return self._descriptors[2]
+        return self._descriptors[-1]
 
     def unguessed(self) -> str:
         """A name that nothing else has, and that nobody outside can foresee."""
@@ -108,6 +109,16 @@ class Tree:
             self.close()
             raise
 
+    def set_apart(self) -> None:
+        """Have a folder within that of partial files, which another process uses, too.
+
+        Names in one folder are made by turns, and whoever waits for its turn keeps a processor busy.
+        """
+        with translated(self.dest, PRIVATE, _PARTIAL):
+            name = self.unguessed()
+            self._descriptors.append(make_folder(name, self.partial, 0o700))
+        self._apart = name
+
     def _make_root(self) -> None:
         try:
             self.dest.mkdir(parents=True)
@@ -120,15 +131,25 @@ class Tree:
         """Discard what was not settled and close the descriptors."""
         for temporary in tuple(self.temporaries):
             temporary.discard()
+        if self._apart is not None:
+            os.close(self._descriptors.pop())
+            with suppress(OSError):  # It is cleared by whoever holds the mirror, or at the next start.
+                os.rmdir(self._apart, dir_fd=self.partial)
+            self._apart = None
         while self._descriptors:
             os.close(self._descriptors.pop())
 
     def clear(self) -> None:
-        """Remove what a run that was killed left among the partial files."""
+        """Remove what processes that were killed left among the partial files."""
         with translated(self.dest, PRIVATE, _PARTIAL):
-            for name in os.listdir(self.partial):  # noqa: PTH208 (a descriptor)
-                if not stat.S_ISDIR(os.stat(name, dir_fd=self.partial, follow_symlinks=False).st_mode):
-                    os.unlink(name, dir_fd=self.partial)
+            for name in _cleared(self.partial):
+                apart = open_folder(name, self.partial)
+                try:
+                    _cleared(apart)
+                finally:
+                    os.close(apart)
+                with suppress(OSError):  # There is still a folder in it, which is none of ours.
+                    os.rmdir(name, dir_fd=self.partial)
 
     def probe(self) -> None:
         """DestinationError unless files can be written now."""
@@ -151,6 +172,17 @@ class Tree:
     def parts(self, project: str | None) -> tuple[str, ...]:
         """The path of the project's folder below the root; ValueError for what is no project name."""
         return () if project is None else (project_name(project),)
+
+
+def _cleared(folder: int) -> list[str]:
+    """Remove all that is no folder from ``folder``; the names of those that are."""
+    folders = []
+    for name in os.listdir(folder):
+        if stat.S_ISDIR(os.stat(name, dir_fd=folder, follow_symlinks=False).st_mode):
+            folders.append(name)
+        else:
+            os.unlink(name, dir_fd=folder)
+    return folders
 
 
 def _umask() -> int:
