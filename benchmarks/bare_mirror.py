@@ -1,12 +1,13 @@
 """The floor of a mirror: ``python -m benchmarks.bare_mirror WANTED INDEX DEST CONNECTIONS [AUTHORITY]``.
 
-The least that one process over aiohttp has to do to leave a mirror that keeps its promises: it asks for the
-page of every project, receives every file under a name aside, hashes it on the way (a large one in a second
-thread), compares that with the page, and gives the file its name.  Beside a wheel it puts its core metadata,
+The least that processes over aiohttp have to do to leave a mirror that keeps its promises: they ask for the
+page of every project, receive every file under a name aside, hash it on the way (a very large one in a second
+thread), compare that with the page, and give the file its name.  Beside a wheel they put its core metadata,
 and for each project the two forms of its page, which get their names when all that they list is on the disk;
 the root index comes last.
 No retries, no limits, no records, no report.  Nothing is selected: a line of ``WANTED`` is a project's name,
-and the names of the files that are wanted of it unless that is all of them.
+and the names of the files that are wanted of it unless that is all of them.  Nor does one process know of
+another: the lines up to an empty one are a process's share, and of the connections it has its part.
 """
 
 from __future__ import annotations
@@ -34,6 +35,8 @@ ACCEPT = "application/vnd.pypi.simple.v1+json"
 PARTIAL = ".partial"
 BATCH = 512 * 1024
 """Bytes that are written and hashed at once."""
+ALONE = 2**27
+"""Bytes of a file from which on it may be alone at the end, and another processor free to hash it."""
 WHEEL = ".whl"
 
 
@@ -71,17 +74,66 @@ class Root(Struct):
     meta: Meta = Meta()
 
 
-class Mirror:
-    """What is ``wanted`` of each project, file names or everything, in a folder for each below ``dest``."""
+class Plan(Struct, frozen=True):
+    """What is wanted by each process, from where, to where, over how many connections in all."""
 
-    def __init__(self, client: Client, index: str, dest: str, wanted: dict[str, set[str]]) -> None:
-        self._client, self._index, self._dest, self._wanted = client, index, dest, wanted
-        self._page, self._encoder = json.Decoder(Page), json.Encoder()
+    shares: list[dict[str, set[str]]]
+    index: str
+    dest: str
+    connections: int
+    authority: tuple[str, ...]
+
+
+class Tree:
+    """The folder of the mirror, and one in it for what has no name yet."""
+
+    def __init__(self, dest: str, number: int) -> None:
+        self.dest, self._partial = dest, f"{dest}/{PARTIAL}/{number}"
+        os.makedirs(self._partial)  # noqa: PTH103 (a Path costs more than the system call)
+        self._numbers, self._encoder = itertools.count(), json.Encoder()
+        self._named: list[tuple[str, str]] = []
+
+    def write_page(
+        self, folder: str, name: str, links: Iterable[tuple[str, str]], listed: Page | Root
+    ) -> None:
+        """Both forms of a page, without their names."""
+        html = "".join(f'<a href="{href}">{text}</a><br>\n' for href, text in links)
+        for page, content in (
+            ("index.html", f"<!DOCTYPE html><title>{name}</title><h1>{name}</h1>\n{html}".encode()),
+            ("index.v1_json", self._encoder.encode(listed)),
+        ):
+            self._named.append((self.written(content), f"{self.dest}/{folder}/{page}"))
+
+    def name_pages(self) -> None:
+        """Give the pages their names when all else is on the disk."""
+        # Cheaper than to wait for each file; until then a power cut may leave names without their content.
+        os.sync()
+        for temporary, path in self._named:
+            os.rename(temporary, path)  # noqa: PTH104 (as above)
+        self._named.clear()
+
+    def written(self, content: bytes) -> str:
+        """The name aside of a file with this content."""
+        temporary = self.aside()
+        target = os.open(temporary, NEW, 0o666)
+        os.write(target, content)
+        os.close(target)
+        return temporary
+
+    def aside(self) -> str:
+        """A name that nothing has."""
+        return f"{self._partial}/{next(self._numbers)}"
+
+
+class Mirror:
+    """What is ``wanted`` of each project, file names or everything, in a folder for each of the tree."""
+
+    def __init__(self, client: Client, index: str, tree: Tree, wanted: dict[str, set[str]]) -> None:
+        self._client, self._index, self._tree, self._wanted = client, index, tree, wanted
+        self._dest, self._page = tree.dest, json.Decoder(Page)
         self._loop, self._second = asyncio.get_running_loop(), ThreadPoolExecutor(1)
-        self._numbers = itertools.count()
         self._files: dict[str, list[File]] = {}
         self._pending: dict[str, int] = {}
-        self._named: list[tuple[str, str]] = []
         # The last in is the first out: files, so that pages and files are in flight together.
         self._jobs: asyncio.LifoQueue[tuple[str, File | None]] = asyncio.LifoQueue()
 
@@ -94,13 +146,7 @@ class Mirror:
             await self._jobs.join()
             for worker in workers:
                 worker.cancel()
-        # Cheaper than to wait for each file; until then a power cut may leave names without their content.
-        os.sync()
-        self._name_pages()
-        links = [(f"{project}/", project) for project in self._wanted]
-        self._write_page(".", "Simple index", links, Root([{"name": project} for project in self._wanted]))
-        self._name_pages()
-        os.sync()
+        self._tree.name_pages()
 
     async def _work(self) -> None:
         while True:
@@ -126,7 +172,7 @@ class Mirror:
 
     async def _fetch(self, project: str, file: File) -> None:
         connection, content = await self._client.get(file.url)
-        temporary = self._aside()
+        temporary = self._tree.aside()
         target, digest = os.open(temporary, NEW, 0o666), hashlib.sha256()
         batch: list[bytes] = []
         held = 0
@@ -138,7 +184,10 @@ class Mirror:
                 os.writev(target, batch)
                 if hashing is not None:  # no more than two batches of a file are in memory
                     await hashing
-                hashing = self._loop.run_in_executor(self._second, _hash, digest, batch)
+                if (file.size or 0) < ALONE:
+                    _hash(digest, batch)
+                else:
+                    hashing = self._loop.run_in_executor(self._second, _hash, digest, batch)
                 batch, held = [], 0
         connection.release()
         os.writev(target, batch)
@@ -162,40 +211,14 @@ class Mirror:
             metadata = wheel_metadata(wheel, file.filename)
         assert metadata is not None
         file.core_metadata = {"sha256": hashlib.sha256(metadata).hexdigest()}
-        os.rename(self._written(metadata), f"{path}.metadata")  # noqa: PTH104 (as above)
+        os.rename(self._tree.written(metadata), f"{path}.metadata")  # noqa: PTH104 (as above)
 
     def _list_files(self, project: str) -> None:
         files = self._files.pop(project)
         for file in files:
             file.url = file.filename
         links = [(_anchor(file), file.filename) for file in files]
-        self._write_page(project, project, links, Page(files, project))
-
-    def _write_page(
-        self, folder: str, name: str, links: Iterable[tuple[str, str]], listed: Page | Root
-    ) -> None:
-        """Both forms of a page, without their names."""
-        html = "".join(f'<a href="{href}">{text}</a><br>\n' for href, text in links)
-        for page, content in (
-            ("index.html", f"<!DOCTYPE html><title>{name}</title><h1>{name}</h1>\n{html}".encode()),
-            ("index.v1_json", self._encoder.encode(listed)),
-        ):
-            self._named.append((self._written(content), f"{self._dest}/{folder}/{page}"))
-
-    def _name_pages(self) -> None:
-        for temporary, path in self._named:
-            os.rename(temporary, path)  # noqa: PTH104 (as above)
-        self._named.clear()
-
-    def _written(self, content: bytes) -> str:
-        temporary = self._aside()
-        target = os.open(temporary, NEW, 0o666)
-        os.write(target, content)
-        os.close(target)
-        return temporary
-
-    def _aside(self) -> str:
-        return f"{self._dest}/{PARTIAL}/{next(self._numbers)}"
+        self._tree.write_page(project, project, links, Page(files, project))
 
 
 def _hash(digest: hashlib._Hash, batch: list[bytes]) -> None:
@@ -213,17 +236,51 @@ def _anchor(file: File) -> str:
 
 
 async def mirror(
-    wanted: dict[str, set[str]], index: str, dest: str, connections: int, authority: str | None = None
+    wanted: dict[str, set[str]], index: str, tree: Tree, connections: int, authority: str | None = None
 ) -> None:
     """All that is wanted, from the index whose address ends with a slash."""
     client = Client(connections, authority)
-    await Mirror(client, index, dest, wanted).sync(connections)
+    await Mirror(client, index, tree, wanted).sync(connections)
     await client.close()
 
 
+def share(plan: Plan, number: int) -> Tree:
+    """Do what is this process's to do."""
+    tree = Tree(plan.dest, number)
+    run(mirror(plan.shares[number], plan.index, tree, plan.connections // len(plan.shares), *plan.authority))
+    return tree
+
+
+def forked(plan: Plan, number: int) -> int:
+    """Another process that does its share, and ends with 0 when that is done."""
+    if (process := os.fork()) == 0:
+        try:
+            share(plan, number)
+            os._exit(0)
+        finally:
+            os._exit(1)
+    return process
+
+
+def main(listed: str, index: str, dest: str, connections: str, *authority: str) -> None:
+    """All shares, and the root index of them; SystemExit when one was not done."""
+    shares = [_share(lines) for lines in Path(listed).read_text().strip().split("\n\n")]
+    plan = Plan(shares, index, dest, int(connections), authority)
+    others = [forked(plan, number) for number in range(1, len(shares))]
+    tree = share(plan, 0)
+    if any(os.waitpid(process, 0)[1] for process in others):
+        sys.exit("another process has failed")
+    projects = [project for wanted in shares for project in wanted]
+    links = [(f"{project}/", project) for project in projects]
+    tree.write_page(".", "Simple index", links, Root([{"name": project} for project in projects]))
+    tree.name_pages()
+    os.sync()
+
+
+def _share(lines: str) -> dict[str, set[str]]:
+    named = map(str.split, lines.splitlines())
+    return {project: set(filenames) for project, *filenames in named}
+
+
 if __name__ == "__main__":
-    listed, address, folder, at_once, *trusted = sys.argv[1:]
-    lines = [line.split() for line in Path(listed).read_text().splitlines()]
-    named = {project: set(filenames) for project, *filenames in lines}
-    Path(folder, PARTIAL).mkdir(parents=True)
-    run(mirror(named, address, folder, int(at_once), *trusted))
+    main(*sys.argv[1:])

@@ -73,7 +73,7 @@ CASES = [
     Case("mixed", "first sync, mixed", "mixed", peers=(BARE, BARE_MIRROR, SNATCH)),
     Case(
         "mixed-20ms", "first sync, mixed, 20 ms", "mixed", delayed=True,
-        peers=(BARE, BARE_MIRROR, SNATCH),
+        peers=(BARE, BARE_REQUESTS, BARE_MIRROR, SNATCH),
     ),
     Case(
         "newest-20ms", "newest of 300 projects, 20 ms", "small", Select.NEWEST, delayed=True,

@@ -5,8 +5,10 @@ from __future__ import annotations
 
 import enum
 import hashlib
+import os
 import shutil
 import sys
+from collections import Counter
 from dataclasses import dataclass, field
 from email.utils import formatdate
 from pathlib import Path
@@ -22,6 +24,8 @@ if TYPE_CHECKING:
     from benchmarks.corpus import Corpus, Entry
 
 ARCHIVES = (".whl", ".tar.gz")
+COST = 200_000
+"""Bytes in whose time a small file is fetched."""
 
 
 class Select(enum.Enum):
@@ -294,13 +298,30 @@ class BareMirror:
         for entry in task.wanted:
             names.setdefault(entry.project, []).append(entry.filename)
         everything = task.select is Select.EVERYTHING
-        lines = [project if everything else " ".join([project, *files]) for project, files in names.items()]
+        lines: list[str] = []
+        for projects in _shares(task.wanted, len(os.sched_getaffinity(0))):
+            lines += [project if everything else " ".join([project, *names[project]]) for project in projects]
+            lines.append("")
         return _own_program(
             "benchmarks.bare_mirror", task.write("wanted", lines), task, f"{task.url}/simple/"
         )
 
     def fault(self, task: Task, requests: int) -> str:  # noqa: ARG002
         return fault_of_tree(task)
+
+
+def _shares(wanted: Sequence[Entry], processes: int) -> list[list[str]]:
+    """The projects, dealt out so that each process has as many bytes to fetch as the others, nearly."""
+    sizes: Counter[str] = Counter()
+    for entry in wanted:
+        sizes[entry.project] += entry.size + COST
+    shares: list[list[str]] = [[] for _ in range(min(processes, len(sizes)))]
+    loads = [0] * len(shares)
+    for project, size in sizes.most_common():
+        least = loads.index(min(loads))
+        loads[least] += size
+        shares[least].append(project)
+    return shares
 
 
 def _own_program(module: str, listed: str, task: Task, *index: str) -> Command:
