@@ -143,13 +143,17 @@ class Tree:
         """Remove what processes that were killed left among the partial files."""
         with translated(self.dest, PRIVATE, _PARTIAL):
             for name in _cleared(self.partial):
-                apart = open_folder(name, self.partial)
-                try:
-                    _cleared(apart)
-                finally:
-                    os.close(apart)
-                with suppress(OSError):  # There is still a folder in it, which is none of ours.
-                    os.rmdir(name, dir_fd=self.partial)
+                with suppress(FileNotFoundError):  # a helper's that ends at this moment
+                    self._remove_apart(name)
+
+    def _remove_apart(self, name: str) -> None:
+        apart = open_folder(name, self.partial)
+        try:
+            _cleared(apart)
+        finally:
+            os.close(apart)
+        with suppress(OSError):  # There is still a folder in it, which is none of ours.
+            os.rmdir(name, dir_fd=self.partial)
 
     def probe(self) -> None:
         """DestinationError unless files can be written now."""
@@ -178,10 +182,11 @@ def _cleared(folder: int) -> list[str]:
     """Remove all that is no folder from ``folder``; the names of those that are."""
     folders = []
     for name in os.listdir(folder):
-        if stat.S_ISDIR(os.stat(name, dir_fd=folder, follow_symlinks=False).st_mode):
-            folders.append(name)
-        else:
-            os.unlink(name, dir_fd=folder)
+        with suppress(FileNotFoundError):  # whose it is has removed it itself
+            if stat.S_ISDIR(os.stat(name, dir_fd=folder, follow_symlinks=False).st_mode):
+                folders.append(name)
+            else:
+                os.unlink(name, dir_fd=folder)
     return folders
 
 
