@@ -105,9 +105,7 @@ class Tree:
             self._named.append((self.written(content), f"{self.dest}/{folder}/{page}"))
 
     def name_pages(self) -> None:
-        """Give the pages their names when all else is on the disk."""
-        # Cheaper than to wait for each file; until then a power cut may leave names without their content.
-        os.sync()
+        """Give the pages their names."""
         for temporary, path in self._named:
             os.rename(temporary, path)  # noqa: PTH104 (as above)
         self._named.clear()
@@ -146,6 +144,8 @@ class Mirror:
             await self._jobs.join()
             for worker in workers:
                 worker.cancel()
+        # Cheaper than to wait for each file; until then a power cut may leave names without their content.
+        os.sync()
         self._tree.name_pages()
 
     async def _work(self) -> None:

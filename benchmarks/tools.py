@@ -5,21 +5,21 @@ from __future__ import annotations
 
 import enum
 import hashlib
-import os
 import shutil
 import sys
-from collections import Counter
+from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 from email.utils import formatdate
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 import aiomirror
+from aiomirror.store.hops import cores
 from benchmarks import matrix, oracle
 from benchmarks.archives import TAR_DATE
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from benchmarks.corpus import Corpus, Entry
 
@@ -294,13 +294,15 @@ class BareMirror:
         return ""
 
     def command(self, task: Task) -> Command:
-        names: dict[str, list[str]] = {}
+        wanted: defaultdict[str, list[Entry]] = defaultdict(list)
         for entry in task.wanted:
-            names.setdefault(entry.project, []).append(entry.filename)
+            wanted[entry.project].append(entry)
         everything = task.select is Select.EVERYTHING
         lines: list[str] = []
-        for projects in _shares(task.wanted, len(os.sched_getaffinity(0))):
-            lines += [project if everything else " ".join([project, *names[project]]) for project in projects]
+        for projects in _shares(wanted, cores()):
+            for project in projects:
+                names = () if everything else [entry.filename for entry in wanted[project]]
+                lines.append(" ".join([project, *names]))
             lines.append("")
         return _own_program(
             "benchmarks.bare_mirror", task.write("wanted", lines), task, f"{task.url}/simple/"
@@ -310,11 +312,9 @@ class BareMirror:
         return fault_of_tree(task)
 
 
-def _shares(wanted: Sequence[Entry], processes: int) -> list[list[str]]:
+def _shares(wanted: Mapping[str, Sequence[Entry]], processes: int) -> list[list[str]]:
     """The projects, dealt out so that each process has as many bytes to fetch as the others, nearly."""
-    sizes: Counter[str] = Counter()
-    for entry in wanted:
-        sizes[entry.project] += entry.size + COST
+    sizes = Counter({project: sum(file.size + COST for file in files) for project, files in wanted.items()})
     shares: list[list[str]] = [[] for _ in range(min(processes, len(sizes)))]
     loads = [0] * len(shares)
     for project, size in sizes.most_common():

@@ -134,9 +134,8 @@ class Mirror:
         """Every link of every page leads to a file that is there and right; nothing is half-named."""
         if not self.dest.is_dir():
             return
-        partial = self.dest / ".aiomirror" / "partial"
-        # A helper that has still to end, after its run was killed, has an empty folder there.
-        assert not [path for path in partial.rglob("*") if not path.is_dir()]
+        private = self.dest / ".aiomirror" / "partial"
+        assert not private.exists() or not list(private.iterdir())
         folders = {path.parent.name for path in self.dest.glob("*/index.html")}
         for form, content_type in PAGES.items():
             root = self.dest / form

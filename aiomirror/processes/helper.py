@@ -75,10 +75,10 @@ class _Helper(Silent):
     def _got(self, message: Message) -> None:
         if isinstance(message, Ask):
             self._start(self._run(message.job))
-        elif isinstance(message, Places) and message.more > 0:
-            self._client.add_place()
         elif isinstance(message, Resting):
             self._client.rest(message.origin, message.until)
+        elif isinstance(message, Places) and message.more > 0:
+            self._client.add_place()
         elif isinstance(message, Places):  # one that is free: it is waited for no longer than a turn
             self._start(self._client.lend_place(anew=False))
 

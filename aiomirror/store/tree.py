@@ -109,6 +109,14 @@ class Tree:
             self.close()
             raise
 
+    def _make_root(self) -> None:
+        try:
+            self.dest.mkdir(parents=True)
+        except FileExistsError:
+            pass
+        except NotADirectoryError:
+            raise DestinationError(self.where(), "a folder above it is a file") from None
+
     def set_apart(self) -> None:
         """Have a folder within that of partial files, which another process uses, too.
 
@@ -118,14 +126,6 @@ class Tree:
             name = self.unguessed()
             self._descriptors.append(make_folder(name, self.partial, 0o700))
         self._apart = name
-
-    def _make_root(self) -> None:
-        try:
-            self.dest.mkdir(parents=True)
-        except FileExistsError:
-            pass
-        except NotADirectoryError:
-            raise DestinationError(self.where(), "a folder above it is a file") from None
 
     def close(self) -> None:
         """Discard what was not settled and close the descriptors."""
