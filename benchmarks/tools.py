@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 import aiomirror
-from aiomirror.store.hops import cores
+from aiomirror.store import cores
 from benchmarks import matrix, oracle
 from benchmarks.archives import TAR_DATE
 
