@@ -81,6 +81,9 @@ def _run(arguments: argparse.Namespace) -> int:
             else:
                 tools.append(tool)
         rounds = Rounds(one, tools, arguments.work, scale=arguments.scale, say=_say)
+        if why := rounds.lacks(arguments.rounds):
+            _say(f"{name}: left out: {why}")
+            continue
         lines = rounds.run(arguments.rounds)
         faults += sum(bool(line.fault) for line in lines)
         results.add(one, rounds.corpus, lines, arguments.scale)

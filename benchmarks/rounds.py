@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 SHARED = "mirror"
 USED = "used"
 """The folder of what earlier runs left, to be removed by hand: see :meth:`Rounds._put_away`."""
+FOLDER = 4
+"""Inodes of a project that are none of its files."""
 CHECKOUT = f"{Path(__file__).parents[1]}/"
 """Left out where commands are told."""
 
@@ -61,6 +63,22 @@ class Rounds:
         self._lines = {tool.name: Line(tool.name) for tool in tools}
         self._launcher: Sequence[str] = ()
         self._authority: Authority | None = None
+
+    def lacks(self, rounds: int) -> str:
+        """Why the disk cannot take so many rounds, or nothing: their files stay until the last is over."""
+        wanted = self._case.select.of(self.corpus)
+        kept = self._case.kind is not Kind.FIRST
+        copies = 1 if self._case.kind is Kind.VERIFY else len(self._tools) * (1 if kept else rounds + 1)
+        # With core metadata, and for each project a folder and its pages.
+        files = 2 * len(wanted) + FOLDER * len(self.corpus.projects)
+        room = os.statvfs(self._work)
+        free = room.f_bavail * room.f_frsize
+        if free < (size := copies * sum(one.size for one in wanted)):
+            return f"{size / 1e9:.1f} GB are needed, {free / 1e9:.1f} GB are free"
+        # Where there is no limit, zero is given for it.
+        if room.f_files and room.f_favail < copies * files:
+            return f"{copies * files:,} inodes are needed, {room.f_favail:,} are free; {USED} may hold some"
+        return ""
 
     def run(self, rounds: int) -> list[Line]:
         """All rounds, after one that is not counted: it warms caches, and shows who is complete."""

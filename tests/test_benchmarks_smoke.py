@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import subprocess
 import sys
 import zipfile
 from importlib.util import find_spec
 from pathlib import Path
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -18,8 +20,11 @@ from packaging.specifiers import SpecifierSet
 from packaging.utils import parse_wheel_filename
 
 from benchmarks import matrix
+from benchmarks.cases import case
 from benchmarks.corpus import Corpus
 from benchmarks.matrix import TARGETS, projects
+from benchmarks.roster import roster
+from benchmarks.rounds import Rounds
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -137,3 +142,25 @@ def test_the_roots_of_the_matrix_are_asked_for_by_name() -> None:
     lines = matrix.requirements(names)
     assert {Requirement(line).name for line in lines} == {name for name in names if name.startswith("root-")}
     assert len(TARGETS) == 25
+
+
+@pytest.mark.parametrize(
+    ("free", "said"),
+    [
+        ({}, ""),
+        ({"f_bavail": 1}, "GB are needed"),
+        ({"f_favail": 479}, "480 inodes are needed, 479 are free"),
+        ({"f_favail": 480}, ""),
+        ({"f_favail": 0, "f_files": 0}, ""),
+    ],
+    ids=str,
+)
+def test_a_case_that_the_disk_cannot_take_is_left_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, free: dict[str, int], said: str
+) -> None:
+    plenty = {"f_bavail": 10**9, "f_frsize": 4096, "f_files": 10**9, "f_favail": 10**9}
+    rounds = Rounds(case("small"), roster(["curl", "wget2"]), tmp_path, scale=0.01, say=print)
+    monkeypatch.setattr(os, "statvfs", lambda _: SimpleNamespace(**plenty | free))
+    why = rounds.lacks(3)
+    assert said in why
+    assert bool(said) is bool(why)
