@@ -67,8 +67,8 @@ class Rounds:
     def lacks(self, rounds: int) -> str:
         """Why the disk cannot take so many rounds, or nothing: their files stay until the last is over."""
         wanted = self._case.select.of(self.corpus)
-        kept = self._case.kind is not Kind.FIRST
-        copies = 1 if self._case.kind is Kind.VERIFY else len(self._tools) * (1 if kept else rounds + 1)
+        each = rounds + 1 if self._case.kind is Kind.FIRST else 1
+        copies = 1 if self._case.kind is Kind.VERIFY else len(self._tools) * each
         # With core metadata, and for each project a folder and its pages.
         files = 2 * len(wanted) + FOLDER * len(self.corpus.projects)
         room = os.statvfs(self._work)
