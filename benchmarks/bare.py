@@ -7,7 +7,6 @@ without its client session.  No pages, no digests, no retries, no limits, no tem
 from __future__ import annotations
 
 import asyncio
-import gc
 import os
 import ssl
 import sys
@@ -19,6 +18,8 @@ import aiohttp
 from aiohttp.client_reqrep import ClientRequest
 from yarl import URL
 
+from aiomirror.cli.process import keep_memory, spare_collector
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Iterator
 
@@ -29,8 +30,6 @@ OK = 200
 LAST = ("Accept-Encoding: identity", "", "")
 """What every request ends with."""
 FOREVER = aiohttp.ClientTimeout()
-COLLECTED_AFTER = 100_000
-"""Objects made; Python's own 700 cost one twentieth of the processor time."""
 NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
 
 
@@ -88,7 +87,8 @@ def run(program: Coroutine[Any, Any, None]) -> None:
     factory: Callable[[], asyncio.AbstractEventLoop] | None = None
     with suppress(ImportError):
         from uvloop import new_event_loop as factory  # noqa: PLC0415
-    gc.set_threshold(COLLECTED_AFTER)
+    spare_collector()
+    keep_memory()
     with asyncio.Runner(loop_factory=factory) as runner:
         runner.run(program)
 

@@ -7,9 +7,12 @@ from __future__ import annotations
 
 import json
 import os
+import platform
 import subprocess
 import sys
 from typing import TYPE_CHECKING
+
+import pytest
 
 from tls import server_context, write_pem
 from upstream import Upstream
@@ -24,10 +27,19 @@ RUN = IMPORTED.format("from aiomirror.cli import main; code = main(sys.argv[1:])
 COLLECT = """
 import gc, json, sys
 from aiomirror.cli import process
-process._spare_collector()
+process.spare_collector()
 first, code = gc.get_stats(), process.main(sys.argv[1:])
 print(json.dumps([[one["collections"] for one in stats] for stats in (first, gc.get_stats())]))
 assert code == 0
+"""
+FREED = """
+import os
+from aiomirror.cli import process
+process.keep_memory()
+pieces = [b"x" * 2**20 for _ in range(32)]
+pieces.clear()
+with open("/proc/self/statm") as table:
+    print(int(table.read().split()[1]) * os.sysconf("SC_PAGE_SIZE"))
 """
 READ = """
 import os, sys
@@ -106,6 +118,11 @@ def test_nothing_is_collected_in_a_short_run(mirror: Mirror) -> None:
     """The collector would go through all that is imported, three times, and find nothing."""
     first, last = json.loads(said(COLLECT, *command(mirror, "--no-deps", "--quiet")))
     assert last == first
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="a setting of glibc")
+def test_what_is_freed_is_kept_for_the_next_file() -> None:
+    assert int(said(FREED)) > 32 * 2**20
 
 
 def test_the_resolver_is_for_what_is_not_known_yet(mirror: Mirror) -> None:
