@@ -1,4 +1,4 @@
-"""Interleaved rounds, A B C A B C …, of one case: every contender meets the same machine."""
+"""Interleaved rounds, A B C B C A …, of one case: every contender meets the same machine."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import tempfile
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
+from random import Random
 from typing import TYPE_CHECKING, Any
 
 from benchmarks.cases import Kind
@@ -94,10 +95,14 @@ class Rounds:
             for number in range(rounds + 1):
                 if self._case.kind is Kind.CHANGED:
                     self.corpus.advance()
-                for tool in self._tools:
+                for tool in self._in_turn(number):
                     if not self._lines[tool.name].fault:
                         self._round(tool, upstream, number)
         return list(self._lines.values())
+
+    def _in_turn(self, number: int) -> Sequence[Tool]:
+        """The contenders in the order of a round: which comes first, or after which, is worth 2 %."""
+        return Random(number).sample(self._tools, len(self._tools))
 
     def _mirror(self, upstream: Upstream) -> None:
         """Make the one mirror that every contender will verify.
