@@ -93,7 +93,7 @@ class Results:
         if goal.metric == "memory":
             shown = f"≤ {goal.at_most / 1e6:.0f} MB | {value / 1e6:.0f} MB"
         elif goal.against:
-            shown = f"≤ {goal.at_most:.3g} {TIMES} | {value:.3g} {TIMES}"
+            shown = f"≤ {goal.at_most:.3g} {TIMES} | {value:#.3g} {TIMES}"
         else:
             shown = f"≤ {goal.at_most:.2g} s | {value:.2f} s"
         what = f"{goal.metric} against {goal.against}" if goal.against else goal.metric
