@@ -18,7 +18,7 @@ import aiohttp
 from aiohttp.client_reqrep import ClientRequest
 from yarl import URL
 
-from aiomirror.cli.process import keep_memory, spare_collector
+from aiomirror.cli.process import end, keep_memory, spare_collector
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Iterator
@@ -97,3 +97,4 @@ if __name__ == "__main__":
     listed, folder, at_once, *trusted = sys.argv[1:]
     Path(folder).mkdir(parents=True)
     run(download(Path(listed).read_text().split(), folder, int(at_once), *trusted))
+    end(0)

@@ -25,6 +25,7 @@ from urllib.parse import urljoin
 
 from msgspec import Struct, json
 
+from aiomirror.cli.process import end
 from aiomirror.distributions import wheel_metadata
 from benchmarks.bare import NEW, Client, run
 
@@ -284,3 +285,4 @@ def _share(lines: str) -> dict[str, set[str]]:
 
 if __name__ == "__main__":
     main(*sys.argv[1:])
+    end(0)

@@ -85,19 +85,19 @@ def run(
 
 
 MEASURE = """
-import pathlib, resource, runpy, sys
-sys.argv[0], code = "aiomirror", 0
-try:
-    runpy.run_module("aiomirror", run_name="__main__")
-except SystemExit as ended:
-    code = ended.code
-status = pathlib.Path("/proc/self/status")
-if status.exists():  # ru_maxrss would have the peak of the process that started this one
-    peak = int(status.read_text().split("VmHWM:")[1].split()[0]) * 1024
-else:
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-print("peak", peak)
-sys.exit(code)
+import os, pathlib, resource, runpy, sys
+first, leave = os.getpid(), os._exit
+def measured(code):
+    if os.getpid() == first:
+        status = pathlib.Path("/proc/self/status")
+        if status.exists():  # ru_maxrss would have the peak of the process that started this one
+            peak = int(status.read_text().split("VmHWM:")[1].split()[0]) * 1024
+        else:
+            peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        print("peak", peak, flush=True)
+    leave(code)
+sys.argv[0], os._exit = "aiomirror", measured
+runpy.run_module("aiomirror", run_name="__main__")
 """
 
 
