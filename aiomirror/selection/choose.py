@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import defaultdict
 from heapq import nlargest
 from itertools import groupby
-from operator import attrgetter, itemgetter
+from operator import attrgetter
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -141,8 +141,11 @@ def _alike_named(
     if singly:
         yield from (([file], parsed) for file, parsed in zip(files, readings, strict=True))
         return
-    for parsed, pairs in groupby(zip(files, readings, strict=True), key=itemgetter(1)):
-        yield [file for file, _ in pairs], parsed
+    start = 0
+    for parsed, run in groupby(readings):
+        end = start + len([*run])
+        yield list(files[start:end]), parsed
+        start = end
 
 
 def _twins(files: Sequence[Candidate]) -> set[str]:

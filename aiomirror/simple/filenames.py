@@ -56,6 +56,8 @@ _WHEEL, _SDIST, _LEGACY = FileKind.WHEEL, FileKind.SDIST, FileKind.LEGACY
 _OTHER = ParsedName(FileKind.OTHER, None)
 _ZERO = Version("0")
 _SEPARATORS = "-_."
+_TAGS = 3
+"""At the end of a wheel's name, a dash before each."""
 
 _KEPT = 2_048
 """Names whose reading is remembered: each is read again when files are chosen and when they are published.
@@ -107,7 +109,7 @@ def parse_filename(filename: str, project: NormalizedName) -> ParsedName | None:
     if len(filename) > MAX_FILENAME:
         return None
     if filename.endswith(".whl"):
-        return _wheel(filename[:-4].rsplit("-", 3)[0], project)
+        return _wheel(filename[:-4].rsplit("-", _TAGS)[0], project)
     return _no_wheel(filename, project)
 
 
@@ -116,12 +118,13 @@ def parse_filenames(filenames: Iterable[str], project: NormalizedName) -> list[P
     heads: dict[str, ParsedName | None] = {}
     readings = []
     for name in filenames:
-        if not name.endswith(".whl") or len(name) > MAX_FILENAME:
+        parts = name.rsplit("-", _TAGS)
+        if len(parts) <= _TAGS or not name.endswith(".whl") or len(name) > MAX_FILENAME:
             readings.append(parse_filename(name, project))
             continue
-        head = name[:-4].rsplit("-", 3)[0]
+        head = parts[0]
         if (reading := heads.get(head)) is None:
-            reading = heads[head] = _wheel(head, project)
+            reading = heads[head] = _read_wheel(head, project)
         readings.append(reading)
     return readings
 
@@ -148,8 +151,7 @@ def _parse_version(text: str) -> Version | None:
 _normal = lru_cache(maxsize=1_024)(canonicalize_name)
 
 
-@lru_cache(maxsize=_KEPT)
-def _wheel(head: str, project: NormalizedName) -> ParsedName | None:
+def _read_wheel(head: str, project: NormalizedName) -> ParsedName | None:
     """What precedes the three tags.  Wheel names are escaped: the first dash ends the project's."""
     name, *rest = head.split("-")
     if _normal(name) != project:
@@ -157,6 +159,9 @@ def _wheel(head: str, project: NormalizedName) -> ParsedName | None:
     if len(rest) == 1 or (len(rest) == 2 and rest[1][:1].isdigit()):  # noqa: PLR2004 (a build number, PEP 427)
         return ParsedName(_WHEEL, rest[0] or None)
     return ParsedName(_WHEEL, None)
+
+
+_wheel = lru_cache(maxsize=_KEPT)(_read_wheel)
 
 
 @lru_cache(maxsize=_KEPT)

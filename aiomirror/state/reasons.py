@@ -29,15 +29,22 @@ def packed(reasons: Mapping[str, object]) -> bytes:
     """
     if not reasons:
         return NONE
-    groups: defaultdict[object, list[str]] = defaultdict(list)
-    for name in sorted(reasons)[:MAX_NAMES]:
-        groups[reasons[name]].append(name)
-    tree = {str(reason): names for reason, names in groups.items()}
-    content = msgspec.json.encode(tree, order="sorted")
+    content = msgspec.json.encode(_grouped(reasons), order="sorted")
     if len(content) > _SMALL:
         return zlib.compress(content, _LEVEL)
     small = zlib.compressobj(_LEVEL, wbits=9, memLevel=1)
     return small.compress(content) + small.flush()
+
+
+def _grouped(reasons: Mapping[str, object]) -> dict[str, list[str]]:
+    """Each reason's sentence → the sorted names."""
+    names, kinds = sorted(reasons)[:MAX_NAMES], {*reasons.values()}
+    if len(kinds) == 1:  # all files of a long page are too old, most often
+        return {str(kind): names for kind in kinds}
+    groups: defaultdict[object, list[str]] = defaultdict(list)
+    for name in names:
+        groups[reasons[name]].append(name)
+    return {str(reason): some for reason, some in groups.items()}
 
 
 def unpacked(content: bytes) -> dict[str, str]:

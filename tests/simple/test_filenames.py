@@ -5,7 +5,7 @@ import re
 import sys
 
 import pytest
-from hypothesis import given, strategies as st
+from hypothesis import example, given, strategies as st
 from packaging.utils import (
     InvalidSdistFilename,
     InvalidWheelFilename,
@@ -15,7 +15,14 @@ from packaging.utils import (
 )
 from packaging.version import Version
 
-from aiomirror.simple.filenames import FileKind, is_safe_filename, parse_filename, parse_version, version_key
+from aiomirror.simple.filenames import (
+    FileKind,
+    is_safe_filename,
+    parse_filename,
+    parse_filenames,
+    parse_version,
+    version_key,
+)
 from aiomirror.store.names import is_component
 
 WHEEL, SDIST, LEGACY = FileKind.WHEEL, FileKind.SDIST, FileKind.LEGACY
@@ -198,6 +205,18 @@ ENDINGS = st.sampled_from(["", ".whl", ".tar.gz", ".zip", ".egg", ".exe", ".rpm"
 def test_C_FILE_2_no_name_raises(stem: str, ending: str) -> None:
     parse_filename(stem + ending, canonicalize_name("foo"))
     is_safe_filename(stem + ending)
+
+
+PIECES = st.sampled_from(["foo", "foo.whl", "1.0", "1", "py3", "none", "any", "any.whl", "foo-1.0.zip"])
+
+
+@given(st.lists(st.lists(PIECES, min_size=1, max_size=6).map("-".join)))
+@example(["foo.whl", "foo.whl-py3-none-any.whl"])
+@example(["foo-1.0.zip", "foo-1.0.zip-py3-none-any.whl"])
+@example(["foo-1.0-py3-none-any.whl", f"foo-1.0-py3-none-{'a' * 240}.whl"])
+def test_names_of_a_page_are_read_as_each_of_them(names: list[str]) -> None:
+    for project in map(canonicalize_name, ("foo", "foo-whl", "foo-1")):
+        assert parse_filenames(names, project) == [parse_filename(name, project) for name in names]
 
 
 @given(st.text())
