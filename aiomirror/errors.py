@@ -9,6 +9,7 @@
     │   └── RequirementErrors       several of them, all at once
     ├── UpstreamError               what the index, or the way to it, did
     │   ├── UnreachableError        exit 4: no connection, no name, no TLS, no answer
+    │   │   ├── GivenUpError        so much failed at this host that it is asked no more
     │   │   └── UntrustedError      a certificate that this machine does not trust
     │   ├── StatusError             an HTTP status that is no success
     │   ├── TransferError           a response cut, reset, stalled or too slow

@@ -16,28 +16,23 @@ from typing import TYPE_CHECKING
 import msgspec
 from msgspec.structs import replace
 
-from aiomirror.errors import NoMatchingFileError
 from aiomirror.selection.admission import Admission
-from aiomirror.selection.fitting import WHEEL, for_targets, may_fit
+from aiomirror.selection.fitting import for_targets, targets_of
+from aiomirror.selection.unmet import unmet
 from aiomirror.selection.values import Chosen, LeftOut, Policy, Selection
+from aiomirror.selection.versions import mismatch, without_prereleases
 from aiomirror.simple.filenames import FileKind, parse_filename, parse_version, version_key
-from aiomirror.simple.values import ProjectFile
-from aiomirror.wording import abridged
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-    from packaging.specifiers import SpecifierSet
     from packaging.utils import NormalizedName
 
     from aiomirror.requirements.values import Hashes, Wanted
     from aiomirror.simple.filenames import ParsedName
-    from aiomirror.simple.values import Candidate, ProjectPage
-    from aiomirror.targets import Target
+    from aiomirror.simple.values import Candidate, ProjectFile, ProjectPage
 
 _YANKED = attrgetter("yanked")
-MAX_NAMED = 5
-"""Files of a lock that an error names; a project may have a hundred wheels."""
 
 
 class _Release(msgspec.Struct):
@@ -66,10 +61,6 @@ def demands(
     return result
 
 
-_SPARED = frozenset({LeftOut.OTHER_TARGET, LeftOut.WORSE_WHEEL, LeftOut.SPARE_SOURCE})
-"""Why the targets do without a file, be it locked or not."""
-
-
 def _alike(one: Wanted, other: Wanted) -> bool:
     return (one.specifier, one.hashes, one.files, one.targets) == (
         other.specifier,
@@ -93,6 +84,7 @@ def select(page: ProjectPage, wants: Sequence[Wanted], policy: Policy) -> Select
     """Choose the union of what each requirement asks of the page."""
     left_out = _Reasons()
     releases = _releases(page, policy, left_out)
+    versions = [release.text for release in releases.values()]
     files = page.named
     chosen: dict[str, Chosen] = {}
     unsatisfied = []
@@ -100,9 +92,10 @@ def select(page: ProjectPage, wants: Sequence[Wanted], policy: Policy) -> Select
         found = _choose(releases, files, want, policy, left_out)
         for one in found:
             chosen[one.file.filename] = _union(chosen.get(one.file.filename), one)
-        missing = _missing(page, found, want, policy, left_out)
-        if missing or not (found or _goes_elsewhere(want, policy, left_out)):
-            unsatisfied.append(_unsatisfied(page, releases, want, left_out, missing))
+        names = [one.file.filename for one in found]
+        error = unmet(page, want, policy, found=names, versions=versions, left_out=left_out)
+        if error is not None:
+            unsatisfied.append(error)
     for name in chosen:
         left_out.pop(name, None)  # another requirement takes it
     return Selection(tuple(chosen.values()), left_out, tuple(unsatisfied))
@@ -173,11 +166,11 @@ def _choose(
     """The ``files`` that one requirement asks for."""
     candidates: dict[str, list[Candidate]] = {}
     for release in releases.values():
-        if reason := _mismatch(release.text, want.specifier, every=policy.latest is None):
+        if reason := mismatch(release.text, want.specifier, every=policy.latest is None):
             reasons.leave(release.files, reason)
         elif usable := _usable(release, want, reasons):
             candidates[release.text] = usable
-    allowed = _without_prereleases(candidates, want.specifier, policy)
+    allowed = without_prereleases(candidates, want.specifier, policy)
     number = len(allowed) if want.files or policy.latest is None else policy.latest
     newest = nlargest(number, allowed, key=version_key)
     for text in candidates.keys() - newest:
@@ -193,7 +186,7 @@ def _fitting(
     files: Sequence[Candidate], want: Wanted, policy: Policy, reasons: _Reasons
 ) -> Sequence[Candidate]:
     """Of the files of a version those that the targets need for which this is wanted."""
-    targets = _targets(want, policy)
+    targets = targets_of(want, policy)
     if not targets:
         return files
     legacy = [file for file in files if _is_legacy(file, want.project)]  # which no installer takes any more
@@ -203,11 +196,6 @@ def _fitting(
     for file, reason in left_out:
         reasons.leave([file], reason)
     return fitting
-
-
-def _targets(want: Wanted, policy: Policy) -> list[Target]:
-    """The targets for which it is wanted; none where none are named."""
-    return [one for one in policy.targets if not want.targets or one.name in want.targets]
 
 
 def _is_legacy(file: Candidate, project: NormalizedName) -> bool:
@@ -239,34 +227,6 @@ def _usable(release: _Release, want: Wanted, reasons: _Reasons) -> list[Candidat
     return usable
 
 
-def _mismatch(text: str, specifier: SpecifierSet, *, every: bool) -> LeftOut | None:
-    """Why the specifier does not admit the version, or None; ``every``: whether all versions are wanted."""
-    if parse_version(text) is not None:
-        fits = not len(specifier) or specifier.contains(text, prereleases=True)
-        return None if fits else LeftOut.OTHER_VERSION
-    # PEP 440 does not know this version: only its own text, or "every version there is", can mean it.
-    if not len(specifier):
-        return None if every else LeftOut.UNKNOWN_VERSION
-    named = all(one.operator == "===" and one.version.lower() == text.lower() for one in specifier)
-    return None if named else LeftOut.OTHER_VERSION
-
-
-def _without_prereleases(candidates: Collection[str], specifier: SpecifierSet, policy: Policy) -> set[str]:
-    """PEP 440: pre-releases only where asked for, named by the specifier, or all that there is.
-
-    ``candidates`` are versions that the specifier admits otherwise, each spelt in one way.
-    """
-    texts = {version: text for text in candidates if (version := parse_version(text)) is not None}
-    if not any(version.is_prerelease for version in texts):
-        return set(candidates)
-    unknown = set(candidates).difference(texts.values())
-    prereleases = True if policy.prereleases else None
-    if any(one.operator == "===" for one in specifier):  # goes by what is written
-        return unknown.union(specifier.filter(texts.values(), prereleases=prereleases))
-    # What was read already is not read again.
-    return unknown.union(texts[one] for one in specifier.filter(texts, prereleases=prereleases))
-
-
 def _digest_admitted(file: Candidate, hashes: Hashes) -> bool:
     """Whether the file may have one of the digests; what upstream does not list shows when it is fetched."""
     listed = [algorithm for algorithm, _ in hashes if algorithm in file.hashes]
@@ -283,72 +243,3 @@ def _union(one: Chosen | None, other: Chosen) -> Chosen:
     # A requirement without digests takes the file whatever it is, so then nothing is enforced.
     accepted = one.accepted | other.accepted if one.accepted and other.accepted else frozenset()
     return replace(one, wanted_by=(*one.wanted_by, *other.wanted_by), accepted=accepted)
-
-
-def _goes_elsewhere(want: Wanted, policy: Policy, left_out: Mapping[str, LeftOut]) -> bool:
-    """Whether a lock, which is for all machines, lists a version of which the targets can have nothing."""
-    return bool(want.files and policy.targets) and all(
-        left_out.get(name) is LeftOut.OTHER_TARGET
-        or (name.endswith(WHEEL) and not may_fit(name, _targets(want, policy)))
-        for name in want.files
-    )
-
-
-def _missing(
-    page: ProjectPage,
-    found: Iterable[Chosen],
-    want: Wanted,
-    policy: Policy,
-    left_out: Mapping[str, LeftOut],
-) -> list[str]:
-    """The files of a lock that were not found, without those that the policy rules out."""
-    if not want.files:
-        return []
-    found_names = {one.file.filename for one in found}
-    upstream = page.named
-    admission = Admission(page.project, policy)
-    missing = []
-    for name in want.files.keys() - found_names:
-        file = upstream.get(name) or ProjectFile(filename=name, url="", hashes={})
-        reason = admission.refusal(file, parse_filename(name, page.project))
-        if left_out.get(name) in _SPARED or (policy.targets and not may_fit(name, _targets(want, policy))):
-            continue
-        if reason is None or reason < LeftOut.LEGACY_FORMAT:  # the first one that a policy decides
-            missing.append(name)
-    return sorted(missing)
-
-
-def _unsatisfied(
-    page: ProjectPage,
-    releases: Mapping[object, _Release],
-    want: Wanted,
-    left_out: Mapping[str, LeftOut],
-    missing: Sequence[str],
-) -> NoMatchingFileError:
-    texts = [release.text for release in releases.values()] or list(page.versions)
-    newest = max(texts, key=version_key, default=None)
-    if missing:
-        whys = {str(left_out.get(name, "not listed upstream")) for name in missing}
-        names = abridged(missing, MAX_NAMED)
-        return NoMatchingFileError(
-            page.project, names, newest, "; ".join([f"locked in {want.origin}", *sorted(whys)])
-        )
-    if page.status.marker == "quarantined":
-        why = str(LeftOut.QUARANTINED)
-    else:
-        why = _nearest_reason(page, want, left_out)
-    return NoMatchingFileError(page.project, want.text, newest, why)
-
-
-def _nearest_reason(page: ProjectPage, want: Wanted, left_out: Mapping[str, LeftOut]) -> str:
-    """Why the files of the versions that do match are left out, in the words of the commonest reason."""
-    reasons: defaultdict[LeftOut, int] = defaultdict(int)
-    for name, reason in left_out.items():
-        parsed = parse_filename(name, page.project)
-        version = parsed.version if parsed else None
-        if version and _mismatch(version, want.specifier, every=True) is None:
-            reasons[reason] += 1
-    if not reasons:
-        return ""
-    reason = max(reasons, key=lambda one: (reasons[one], one))
-    return f"{reasons[reason]} matching file{'s' if reasons[reason] > 1 else ''} left out: {reason}"

@@ -14,12 +14,19 @@ from aiomirror.selection.values import LeftOut
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence
 
+    from aiomirror.requirements.values import Wanted
+    from aiomirror.selection.values import Policy
     from aiomirror.simple.values import Candidate
     from aiomirror.targets import Target
 
 Rank = tuple[int, tuple[int, ...]]
 WHEEL = ".whl"
 _BUILD = re.compile(r"[0-9]{1,18}")
+
+
+def targets_of(want: Wanted, policy: Policy) -> list[Target]:
+    """The targets for which it is wanted; none where none are named."""
+    return [one for one in policy.targets if not want.targets or one.name in want.targets]
 
 
 def for_targets(
