@@ -306,7 +306,10 @@ def _local(include: _Include) -> str:
     path = include.path
     if "://" not in path and not path.lower().startswith("file:"):
         return path
-    parts = urlsplit(path)
+    try:
+        parts = urlsplit(path)
+    except ValueError as error:  # unbalanced brackets
+        raise include.error("an address that cannot be read") from error
     if parts.scheme == "file" and parts.netloc in {"", "localhost"}:
         from urllib.request import url2pathname  # noqa: PLC0415 (takes its time, and seldom a path is an address)
 

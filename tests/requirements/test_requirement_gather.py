@@ -371,6 +371,7 @@ def test_a_comment_with_a_backslash_is_told() -> None:
             "-r https://x.example/r.txt",
             "req.txt:1: '-r https://x.example/r.txt': requirements are read from files only; fetch it first",
         ),
+        ("-r https://x[/r.txt", "req.txt:1: '-r https://x[/r.txt': an address that cannot be read"),
         ("-r no.txt", "req.txt:1: '-r no.txt': cannot read no.txt: No such file or directory"),
         ("# coding: no-such", "req.txt: unknown encoding 'no-such'"),
     ],
@@ -383,6 +384,9 @@ def test_missing_files_of_the_command_line() -> None:
     assert problems({}, paths=["no.txt"]) == ["no.txt: cannot read it: No such file or directory"]
     assert problems({}, paths=["https://u:p@x.example/r.txt"]) == [
         "https://****@x.example/r.txt: requirements are read from files only; fetch it first"
+    ]
+    assert problems({}, paths=["https://u:p@[x/r.txt"]) == [
+        "https://****@[x/r.txt: an address that cannot be read"
     ]
 
 
