@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import math
+from importlib.util import find_spec
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from msgspec.structs import replace
+from pypi_simple import PYPI_SIMPLE_ENDPOINT
 
 from aiomirror.cli import arguments
 from aiomirror.cli.sources import collect
@@ -15,6 +18,9 @@ from aiomirror.config.kinds import WAIT
 from aiomirror.errors import ConfigError
 from aiomirror.requirements.values import FileOptions, FormatControl
 from settled import settled
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 NAMED = Config(index_url="http://index.example/simple", dest=Path("simple"))
 URL = ["-i", NAMED.index_url]
@@ -35,10 +41,12 @@ def test_the_defaults_are_those_of_the_value() -> None:
     assert built(*URL, "foo") == NAMED
 
 
-def test_the_default_index_is_the_one_that_the_library_knows() -> None:
-    config = built("foo")
-    assert config.index_url == default_index()
-    assert config.index_url.startswith("https://")
+@pytest.mark.parametrize("found", [find_spec, lambda _: None])
+def test_the_default_index_is_the_one_that_the_library_knows(
+    monkeypatch: pytest.MonkeyPatch, found: Callable[[str], object]
+) -> None:
+    monkeypatch.setattr("aiomirror.config.upstream.find_spec", found)
+    assert built("foo").index_url == default_index() == PYPI_SIMPLE_ENDPOINT
 
 
 def test_every_option_reaches_its_place() -> None:

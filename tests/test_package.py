@@ -118,6 +118,11 @@ def test_help_imports_no_display_and_no_default_index() -> None:
     assert imports("--help").isdisjoint({"rich", "pypi_simple"})
 
 
+def test_the_default_index_is_known_without_the_library_that_has_it() -> None:
+    code = "import sys; from aiomirror.config import default_index; default_index(); print(*sys.modules)"
+    assert "pypi_simple" not in output([sys.executable, "-c", code]).split()
+
+
 def test_a_run_off_a_terminal_with_an_index_imports_neither(upstream: Upstream, tmp_path: Path) -> None:
     upstream.add_file("six", "six-1.0-py3-none-any.whl")
     found = imports("sync", "six", "-i", upstream.url, "-d", str(tmp_path))

@@ -16,6 +16,7 @@ from aiomirror.config.kinds import checked_url
 from aiomirror.config.machines import targets
 from aiomirror.config.settings import ALL_MATCHING
 from aiomirror.config.times import cutoff
+from aiomirror.config.upstream import default_index
 from aiomirror.config.values import JOBS_AT_FIRST, Config, Connection, Following
 from aiomirror.errors import ConfigError
 from aiomirror.plan import FetchPolicy
@@ -171,10 +172,3 @@ def _index_of(options: FileOptions) -> str | None:
         return checked_url(options.index_url)
     except ValueError as error:
         raise ConfigError(str(error)) from None
-
-
-def default_index() -> str:
-    """The address of the Python Package Index, from the one library that has it for us."""
-    from pypi_simple import PYPI_SIMPLE_ENDPOINT  # noqa: PLC0415 (costs a third of a second, and rarely needed)
-
-    return PYPI_SIMPLE_ENDPOINT
