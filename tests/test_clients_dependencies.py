@@ -6,6 +6,7 @@ The index that it was made from is stopped before; where its own answer is compa
 from __future__ import annotations
 
 import json
+import sys
 import tomllib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -31,7 +32,7 @@ PYPROJECT = f"""\
 [project]
 name = "locked"
 version = "0"
-requires-python = ">=3.11"
+requires-python = ">={sys.version_info[0]}.{sys.version_info[1]}"
 dependencies = {json.dumps([*ROOTS, SOURCE])}
 [tool.uv]
 package = false

@@ -179,8 +179,10 @@ async def test_a_later_answer_that_does_not_fit(upstream: Upstream, url: str, fa
     assert not sink.sections
     asked = ranges(upstream)
     assert asked.count(None) == 1
-    assert asked.index(None) == len(asked) - 1
-    assert "cache-control" not in upstream.requests[-1].headers
+    whole = asked.index(None)
+    # Those that were given up may have been on their way, and read by the server afterwards.
+    assert len(asked) - whole <= sections.ABREAST
+    assert "cache-control" not in upstream.requests[whole].headers
 
 
 @pytest.mark.parametrize("settings", [HttpSettings(connections=1, retries=0), HttpSettings(retries=0)])
