@@ -73,7 +73,7 @@ SELDOM = {
     "tomllib",
 }
 """Not for a plain sync of wheels from an index that answers in JSON."""
-FOLLOWING = {"aiomirror.dependencies", "aiomirror.metadata", "aiomirror.resolution"}
+FOLLOWING = {"aiomirror.dependencies", "aiomirror.http.ranges", "aiomirror.metadata", "aiomirror.resolution"}
 RESOLVING = {"aiomirror.resolution.engine", "aiomirror.resolution.solver", "resolvelib"}
 REQUIRING = {"packaging.markers", "packaging.requirements"}
 """The parser of requirements and markers, which names and pins do not need."""

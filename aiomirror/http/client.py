@@ -8,7 +8,6 @@ import time
 from typing import TYPE_CHECKING, Self, TypeVar
 
 from aiomirror.errors import AiomirrorError
-from aiomirror.http.ranges import Parts
 from aiomirror.http.sections import listed
 from aiomirror.http.session import Session
 from aiomirror.http.transfer import Transfer
@@ -18,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
 
     from aiomirror.http.body import Body
+    from aiomirror.http.ranges import Parts
     from aiomirror.http.values import Sink, SplitSink
 
 T = TypeVar("T")
@@ -108,6 +108,8 @@ class Client:
 
     def parts(self, url: str, *, listed: int | None = None) -> Parts:
         """A file that is read in parts, in one attempt; ``listed`` is its length in bytes."""
+        from aiomirror.http.ranges import Parts  # noqa: PLC0415 (for metadata that is in archives only)
+
         return Parts(self._session, url, listed)
 
     async def download(self, url: str, sink: Sink, *, cap: int) -> None:
