@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import defaultdict
 from heapq import nlargest
 from itertools import groupby
-from operator import attrgetter
+from operator import attrgetter, itemgetter
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -84,7 +84,6 @@ def select(page: ProjectPage, wants: Sequence[Wanted], policy: Policy) -> Select
     """Choose the union of what each requirement asks of the page."""
     left_out = _Reasons()
     releases = _releases(page, policy, left_out)
-    versions = [release.text for release in releases.values()]
     files = page.named
     chosen: dict[str, Chosen] = {}
     unsatisfied = []
@@ -92,8 +91,8 @@ def select(page: ProjectPage, wants: Sequence[Wanted], policy: Policy) -> Select
         found = _choose(releases, files, want, policy, left_out)
         for one in found:
             chosen[one.file.filename] = _union(chosen.get(one.file.filename), one)
-        names = [one.file.filename for one in found]
-        error = unmet(page, want, policy, found=names, versions=versions, left_out=left_out)
+        versions = (release.text for release in releases.values())
+        error = unmet(page, want, policy, found=found, versions=versions, left_out=left_out)
         if error is not None:
             unsatisfied.append(error)
     for name in chosen:
@@ -134,11 +133,8 @@ def _alike_named(
     if singly:
         yield from (([file], parsed) for file, parsed in zip(files, readings, strict=True))
         return
-    start = 0
-    for parsed, run in groupby(readings):
-        end = start + len([*run])
-        yield list(files[start:end]), parsed
-        start = end
+    for parsed, pairs in groupby(zip(files, readings, strict=True), key=itemgetter(1)):
+        yield [file for file, _ in pairs], parsed
 
 
 def _twins(files: Sequence[Candidate]) -> set[str]:

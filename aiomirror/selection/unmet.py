@@ -15,10 +15,10 @@ from aiomirror.simple.values import ProjectFile
 from aiomirror.wording import abridged
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Mapping
 
     from aiomirror.requirements.values import Wanted
-    from aiomirror.selection.values import Policy
+    from aiomirror.selection.values import Chosen, Policy
     from aiomirror.simple.values import ProjectPage
 
 MAX_NAMED = 5
@@ -32,18 +32,18 @@ def unmet(
     want: Wanted,
     policy: Policy,
     *,
-    found: Collection[str],
-    versions: Sequence[str],
+    found: Collection[Chosen],
+    versions: Iterable[str],
     left_out: Mapping[str, LeftOut],
 ) -> NoMatchingFileError | None:
     """That the requirement got less than it asks for of the page; None where it did not.
 
-    ``found`` are the names of its files, ``versions`` those of which there are files that the policy admits.
+    ``found`` is what it got, ``versions`` are those of which there are files that the policy admits.
     """
     missing = _missing(page, want, policy, found=found, left_out=left_out)
     if not missing and (found or _goes_elsewhere(want, policy, left_out)):
         return None
-    newest = max(versions or page.versions, key=version_key, default=None)
+    newest = max([*versions] or page.versions, key=version_key, default=None)
     if missing:
         whys = {str(left_out.get(name, "not listed upstream")) for name in missing}
         why = "; ".join([f"locked in {want.origin}", *sorted(whys)])
@@ -60,7 +60,7 @@ def _missing(
     want: Wanted,
     policy: Policy,
     *,
-    found: Collection[str],
+    found: Collection[Chosen],
     left_out: Mapping[str, LeftOut],
 ) -> list[str]:
     """The files of a lock that were not found, without those that the policy rules out."""
@@ -69,7 +69,7 @@ def _missing(
     upstream = page.named
     admission = Admission(page.project, policy)
     missing = []
-    for name in want.files.keys() - found:
+    for name in want.files.keys() - {one.file.filename for one in found}:
         file = upstream.get(name) or ProjectFile(filename=name, url="", hashes={})
         reason = admission.refusal(file, parse_filename(name, page.project))
         if left_out.get(name) in _SPARED or (policy.targets and not may_fit(name, targets_of(want, policy))):

@@ -40,7 +40,7 @@ class Entry(msgspec.Struct, rename="kebab", gc=False):
     """One file as listed: the types are checked, the values are not; None is a key that is absent or null.
 
     ``url`` is relative to the page; ``hashes`` may hold any algorithm and any text.  A float is admitted for
-    ``size`` only to be told from an integer, for which msgspec would otherwise take ``1.0``.
+    ``size`` only so that a page with one need not be read the long way.
     """
 
     filename: str | None = None
