@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from aiomirror.plan import FileJob
 
-LARGE = 8 * 2**20
-"""Bytes from which on a file goes before others: begun last, it alone would be under way at the end."""
+LARGE = 2**16
+"""Bytes from which on a file goes before others: begun last, it alone would be under way at the end.  And more
+of them than a new connection carries at once: begun first, they open its window for all that come after.
+"""
 
 
 class Jobs:
