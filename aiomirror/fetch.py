@@ -130,6 +130,8 @@ class Fetcher:
         unsettled = False
         if metadata is None:
             metadata, unsettled = await self._upstreams_metadata(job)
+        if metadata is None and job.replaces:
+            await self._remove_metadata(job)
         held = HeldFile(record, {**job.file.hashes, "sha256": record.sha256}, metadata)
         return Fetched(_outcome(job, Status.FETCHED, record, sink.total), held, unsettled=unsettled)
 
@@ -202,6 +204,13 @@ class Fetcher:
             instead = "the wheel's own is" if made else "none is"
             self._warn(f"{job.project}: {job.file.filename}: {instead} offered as core metadata: {error}")
             return made, made is None and error.transient
+
+    async def _remove_metadata(self, job: FileJob) -> None:
+        """Remove the core metadata of the bytes that this file had before."""
+        name = f"{job.file.filename}.metadata"
+        stat = (await self._store.survey(job.project)).get(name)
+        if stat is not None:
+            await self._store.remove(job.project, {name: stat})
 
     async def _own_metadata(self, job: FileJob, expected: Digests) -> FileRecord | None:
         if not job.file.filename.endswith(".whl"):

@@ -119,15 +119,19 @@ class _Folder:
     async def _sibling(
         self, name: str, listed: ProjectFile | None, upstream: ProjectFile | None
     ) -> FileRecord | None:
+        """The ``.metadata`` of these bytes: a file that got other ones may still have that of the old."""
         sibling = f"{name}.metadata"
-        if (record := self._recorded(sibling)) is not None:
-            return record
-        hashed = await self._hash(sibling, ())
-        expected = [file.core_metadata for file in (listed, upstream) if file and file.core_metadata]
-        if hashed is None or not any(_same({"sha256": hashed[0].sha256}, digests) for digests in expected):
+        record = self._recorded(sibling)
+        if record is not None and listed is None and self._recorded(name) is not None:
+            return record  # our page is lost, and both were verified together
+        stated = [file.core_metadata for file in (listed, upstream) if file and file.core_metadata]
+        if record is None and stated and (hashed := await self._hash(sibling, ())) is not None:
+            record = hashed[0]
+        if record is None or not any(_same({"sha256": record.sha256}, digests) for digests in stated):
             return None
-        self.fresh.append(hashed[0])
-        return hashed[0]
+        if record != self._records.get(sibling):
+            self.fresh.append(record)
+        return record
 
     async def unlisted(self, names: Collection[str]) -> dict[str, FileRecord]:
         """The records of what earlier runs made of these, as it is on disk now."""

@@ -143,6 +143,8 @@ class FileJob(msgspec.Struct, frozen=True, gc=False):
     file: ProjectFile
     accepted: frozenset[tuple[str, str]] = frozenset()
     held: HeldFile | None = None
+    replaces: bool = False
+    """Whether other bytes had this name; what was beside them is of no use beside these."""
 
     @property
     def key(self) -> JobKey:
@@ -227,7 +229,8 @@ class _Planner:
             self._problem(FileError, name, why)
         elif held is None:
             assert file is not None
-            self._fetch.append(FileJob(self._page.project, file, self._accepted(name)))
+            replaces = name in self._replaced
+            self._fetch.append(FileJob(self._page.project, file, self._accepted(name), replaces=replaces))
         elif name in self._facts:
             self._hold(name, held, upstream=file is not None)
         else:

@@ -80,7 +80,10 @@ class Publication(msgspec.Struct):
 
     def remembered(self, pages: Iterable[FileRecord]) -> Remembered:
         """What the next run need not find out again: all that is known of the project's files and pages."""
-        records = [*self.unlisted.values(), *self.damaged, *(held.record for held in self.held.values())]
+        # What is unlisted beside a file that is here was of other bytes, and is gone.
+        beside = {f"{name}.metadata" for name in self.held} if self.unlisted else set()
+        records = [one for one in self.unlisted.values() if one.filename not in beside]
+        records += [*self.damaged, *(held.record for held in self.held.values())]
         records += [held.metadata for held in self.held.values() if held.metadata is not None]
         return Remembered(
             self.project, {record.filename: record for record in (*records, *pages)}, self.settled

@@ -143,8 +143,8 @@ async def test_a_damaged_page_gives_way_to_the_other(tmp_path: Path) -> None:
         assert await own_page(store, FOO) is None
 
 
-async def test_a_sibling_is_held_when_a_page_vouches_for_it(tmp_path: Path) -> None:
-    put(tmp_path, WHEEL, make_wheel("foo", "1.0"))
+async def test_a_sibling_is_held_when_a_page_or_what_was_verified_with_it_vouches(tmp_path: Path) -> None:
+    wheel = put(tmp_path, WHEEL, make_wheel("foo", "1.0"))
     sibling = put(tmp_path, f"{WHEEL}.metadata", b"Name: foo\n")
     body = make_wheel("foo", "1.0")
 
@@ -160,7 +160,9 @@ async def test_a_sibling_is_held_when_a_page_vouches_for_it(tmp_path: Path) -> N
 
     assert (await look(tmp_path, listed(sibling.sha256))).files[WHEEL].metadata == sibling
     assert (await look(tmp_path, listed("0" * 64))).files[WHEEL].metadata is None
-    assert (await look(tmp_path, listed("0" * 64), sibling)).files[WHEEL].metadata == sibling
+    # What was recorded beside a wheel is of that wheel, not of one that has come since.
+    assert (await look(tmp_path, listed("0" * 64), sibling)).files[WHEEL].metadata is None
+    assert (await look(tmp_path, listed("0" * 64), sibling, wheel)).files[WHEEL].metadata == sibling
 
 
 async def test_what_an_earlier_run_made_is_known_though_nothing_lists_it(tmp_path: Path) -> None:

@@ -209,6 +209,22 @@ def test_G3_other_bytes_are_taken_only_when_that_is_asked_for(mirror: Mirror) ->
     assert not mirror.upstream.file_requests()
 
 
+@pytest.mark.parametrize("lost", [False, True])
+def test_G4_no_metadata_outlives_the_bytes_that_it_is_of(mirror: Mirror, lost: bool) -> None:
+    """A wheel that was replaced by one without metadata has none, be our page there or not."""
+    mirror.upstream.add_file("foo", WHEEL)
+    mirror.sync("foo")
+    assert mirror.entry("foo", WHEEL).core_metadata
+    mirror.upstream.add_file("foo", WHEEL, content=b"no archive")
+    mirror.sync("foo", "--accept-changed")
+    assert not mirror.path(WHEEL).with_name(f"{WHEEL}.metadata").exists()
+    if lost:
+        for page in (mirror.dest / "foo").glob("index.*"):
+            page.unlink()
+    mirror.sync("foo==1.0")
+    assert mirror.entry("foo", WHEEL).core_metadata is None
+
+
 # -- where requests go, and what they carry
 
 
