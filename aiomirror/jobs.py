@@ -9,8 +9,9 @@ if TYPE_CHECKING:
     from aiomirror.plan import FileJob
 
 LARGE = 2**16
-"""Bytes from which on a file goes before others: begun last, it alone would be under way at the end.  And more
-of them than a new connection carries at once: begun first, they open its window for all that come after.
+"""Bytes from which on a file goes before others: begun last, it alone would be under way at the end.
+
+It is also more than a new connection carries at once: begun first, it opens the window for what comes after.
 """
 
 

@@ -210,7 +210,7 @@ def test_G3_other_bytes_are_taken_only_when_that_is_asked_for(mirror: Mirror) ->
 
 
 @pytest.mark.parametrize("lost", [False, True])
-def test_G4_no_metadata_outlives_the_bytes_that_it_is_of(mirror: Mirror, lost: bool) -> None:
+def test_G4_no_metadata_outlives_the_bytes_that_it_is_of(mirror: Mirror, *, lost: bool) -> None:
     """A wheel that was replaced by one without metadata has none, be our page there or not."""
     mirror.upstream.add_file("foo", WHEEL)
     mirror.sync("foo")
