@@ -85,6 +85,26 @@ async def test_a_page_is_read_however_it_is_sent(upstream: Upstream, page: str, 
         assert (await client.get_page(page, accept=ACCEPT)).body == plain.body
 
 
+@pytest.mark.parametrize("padding", [b"", b"\0" * 500])
+async def test_a_page_may_be_compressed_in_several_members(
+    upstream: Upstream, page: str, padding: bytes
+) -> None:
+    """RFC 1952, 2.2: one after another they are one file; zeros may fill up a block."""
+    members = padding.join(gzip.compress(CONTENT[start : start + 1000]) for start in range(0, 3000, 1000))
+    body = Body(members + padding), Header("Content-Encoding", "gzip")
+    upstream.fault(PAGE, body, (*body, Drip(piece=7)))
+    async with running() as client:
+        for _ in range(2):
+            assert (await client.get_page(page, accept=ACCEPT)).body == CONTENT[:3000]
+
+
+async def test_what_follows_compressed_data_and_is_none(upstream: Upstream, page: str) -> None:
+    upstream.always(PAGE, Body(gzip.compress(CONTENT) + b"more"), Header("Content-Encoding", "gzip"))
+    async with running() as client:
+        with pytest.raises(MalformedPageError, match="not the compressed data"):
+            await client.get_page(page, accept=ACCEPT)
+
+
 async def test_zlib_is_what_deflate_means(upstream: Upstream, page: str) -> None:
     upstream.fault(PAGE, (Body(zlib.compress(b"page")), Header("Content-Encoding", "deflate")))
     async with running() as client:

@@ -145,11 +145,16 @@ class Body:
         while data := await self.read():
             # Empty blocks unpack to nothing for ever, so what comes in is counted as well.
             packed_room -= len(data)
-            part = self._unpack(unpacker, data, room + 1)
-            room -= len(part)
-            if room < 0 or packed_room < 0:
-                raise TooLargeError(self.shown, cap)
-            parts.append(part)
+            # RFC 1952: members may follow one another, and zeros fill up a block.
+            while data := data.lstrip(b"\0") if unpacker.eof else data:
+                if unpacker.eof:
+                    unpacker = zlib.decompressobj(GZIP_OR_ZLIB)
+                part = self._unpack(unpacker, data, room + 1)
+                room -= len(part)
+                if room < 0 or packed_room < 0:
+                    raise TooLargeError(self.shown, cap)
+                parts.append(part)
+                data = unpacker.unused_data
         if not unpacker.eof:
             raise TransferError(self.shown, "compressed data that ends early")
         return b"".join(parts)
