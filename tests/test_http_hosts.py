@@ -41,6 +41,18 @@ async def test_retry_after_holds_for_every_request_to_the_host(
     assert 85 < nap <= 90
 
 
+async def test_retry_after_holds_for_those_that_wait_for_a_place(upstream: Upstream, page: str) -> None:
+    upstream.fault(PAGE, Status(503, "90"))
+    naps = Naps()
+    async with running(HttpSettings(connections=1, retries=0), naps) as client:
+        asked = [client.get_page(page, accept=ACCEPT) for _ in range(3)]
+        refused, *answers = await asyncio.gather(*asked, return_exceptions=True)
+    assert isinstance(refused, StatusError)
+    assert [getattr(answer, "status", None) for answer in answers] == [200, 200]
+    (nap,) = naps
+    assert 85 < nap <= 90
+
+
 async def test_retry_after_is_of_no_concern_to_other_hosts(upstream: Upstream, page: str) -> None:
     upstream.always(PAGE, Status(503, "90"))
     naps = Naps()

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from aiohttp.abc import AbstractResolver
 
     from aiomirror.errors import AiomirrorError
+    from aiomirror.http.places import Place
     from aiomirror.http.values import HttpSettings
 
 UNAUTHORIZED = 401
@@ -159,12 +160,10 @@ class Session:
         self, host: Host, url: str, headers: Mapping[str, str], linked: Credential | None
     ) -> Body:
         """One request, without redirects, in a place of its own until its answer is left."""
-        if (rest := host.rests_until - self._clock()) > 0:
-            await self._sleep(rest)
+        place = await self._place(host)
         credential = host.credential or linked
         if credential is not None:
             headers = {**headers, "Authorization": credential.header}
-        place = await self.places.take(host)
         try:
             _check_worth_asking(host, url)
             began = self._clock()
@@ -178,6 +177,19 @@ class Session:
             self.places.answered(self._clock() - began)
         host.heard(response.status)
         return Body(response, self._settings, self._clock, place, self._pace, credential=credential)
+
+    async def _place(self, host: Host) -> Place:
+        """A place, when the host is not to be let alone; it may ask for that while a place is waited for."""
+        heeded = 0.0
+        while True:
+            until = host.rests_until
+            if until > heeded and (rest := until - self._clock()) > 0:
+                await self._sleep(rest)
+            heeded = until
+            place = await self.places.take(host)
+            if host.rests_until <= heeded:
+                return place
+            place.leave()
 
 
 def _check_worth_asking(host: Host, url: str) -> None:
