@@ -131,18 +131,35 @@ async def test_netrc_is_for_the_hosts_that_it_names(
 ) -> None:
     netrc = tmp_path / "netrc"
     monkeypatch.setenv("NETRC", str(netrc))
+    index = HttpSettings(index_url=upstream.url)
     netrc.write_text("machine 127.0.0.1 login me password pw\n")
-    async with running() as client:
+    async with running(index) as client:
         await client.get_page(page, accept=ACCEPT)
         await client.get_page(with_userinfo(page, "you:too"), accept=ACCEPT)
     netrc.write_text("default login me password pw\n")
-    async with running() as client:
+    async with running(index) as client:
         await client.get_page(page, accept=ACCEPT)
     netrc.write_text("machine\n")
-    async with running() as client:
+    async with running(index) as client:
         await client.get_page(page, accept=ACCEPT)
     sent = [request.headers.get("authorization") for request in upstream.requests]
     assert sent == [basic("me", "pw"), basic("you", "too"), None, None]
+
+
+async def test_netrc_is_for_no_link_over_http(
+    upstream: Upstream, url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever listens in there would have the password; the index was named by the person."""
+    netrc = tmp_path / "netrc"
+    monkeypatch.setenv("NETRC", str(netrc))
+    netrc.write_text("machine 127.0.0.1 login me password pw\n")
+    index = "https://index.example/simple/"
+    async with running(HttpSettings(index_url=index)) as client:
+        await fetched(client, url)
+    async with running(HttpSettings(index_url=index, trusted_hosts=("127.0.0.1",))) as client:
+        await fetched(client, url)
+    sent = [request.headers.get("authorization") for request in upstream.requests]
+    assert sent == [None, basic("me", "pw")]
 
 
 async def test_no_home_is_no_netrc(page: str, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,7 +1,8 @@
 """Which credentials go with a request, by origin, and in which order they count.
 
 What is given for an origin (scheme, host, port) is sent there and nowhere else, whatever redirects say and
-whatever pages link to.  A URL outweighs a token, that netrc, and that the keyring.
+whatever pages link to; what is given for a host, only where nobody listens in.  A URL outweighs a token, that
+netrc, and that the keyring.
 """
 
 from __future__ import annotations
@@ -42,12 +43,18 @@ class Credential(Discreet, frozen=True):
 class Credentials:
     """What is known of each origin; ``tokens`` as :class:`HttpSettings` has them, ``by_host`` out of netrc.
 
-    ``private`` tells whether nobody listens in on what is sent to an address, or the person does not mind.
+    ``private`` tells whether nobody listens in on what is sent to an address, or the person does not mind;
+    ``index`` is the origin that the person has named.
     """
 
     def __init__(
-        self, tokens: Mapping[str, str], by_host: Mapping[str, str], private: Callable[[URL], bool]
+        self,
+        tokens: Mapping[str, str],
+        by_host: Mapping[str, str],
+        private: Callable[[URL], bool],
+        index: str | None = None,
     ) -> None:
+        self._index = index
         self._by_origin: dict[str, Credential] = {}
         self._unlocked: dict[str, Credential] = {}
         self._tokens = {_place(place): token for place, token in tokens.items()}
@@ -71,12 +78,13 @@ class Credentials:
             return found
         host = hostname(url.raw_host or "")
         token = self._tokens.get(name)
-        # A token for a host is for any port of it; a link to http must not bring it to light.
-        if token is None and self._private(url):
+        # What is for a host is for any port of it; a link to http must not bring it to light.
+        private = self._private(url)
+        if token is None and private:
             token = self._tokens.get(host)
         if token is not None:
             return Credential(f"Bearer {token}", "the token")
-        header = self._by_host.get(url.host or "")
+        header = self._by_host.get(url.host or "") if private or name == self._index else None
         return None if header is None else Credential(header, "netrc")
 
 

@@ -64,7 +64,10 @@ class Terms:
         def private(url: URL) -> bool:
             return url.scheme == "https" or url in trusted
 
-        return cls(settings, certificates, trusted, Credentials(settings.tokens, read_netrc(), private))
+        index = _parsed(settings.index_url)
+        named = None if index is None else origin(index)
+        credentials = Credentials(settings.tokens, read_netrc(), private, named)
+        return cls(settings, certificates, trusted, credentials)
 
     def host(self, url: URL) -> Host:
         """What is to be known of an origin that was not asked before.
