@@ -8,6 +8,7 @@ from aiohttp.client_reqrep import ConnectionKey
 
 from aiomirror.errors import UnreachableError
 from aiomirror.http import masked
+from aiomirror.http.origins import origin, parse
 from aiomirror.http.problems import unanswered
 from aiomirror.http.transfer import continues, strong
 
@@ -26,6 +27,10 @@ from aiomirror.http.transfer import continues, strong
         ("https://me:p/w@x.example/", "an address that cannot be read"),
         ("https://me:p#w@x.example/", "an address that cannot be read"),
         ("http://[me:pw@x/", "an address that cannot be read"),
+        ("https://me:12/p@x.example/a", "an address with an @ behind its port"),
+        ("https://me:12?p@x.example/a", "an address with an @ behind its port"),
+        ("https://me:12#p@x.example/a", "an address with an @ behind its port"),
+        ("https://x.example/a@b/", "https://x.example/a@b/"),
         ("/only/a/path", "/only/a/path"),
         ("mailto:x", "mailto:x"),
         ("", ""),
@@ -33,6 +38,18 @@ from aiomirror.http.transfer import continues, strong
 )
 def test_masked(url: str, shown: str) -> None:
     assert masked(url) == shown
+
+
+@pytest.mark.parametrize(
+    ("url", "name"),
+    [
+        ("https://X.example/a", "https://x.example:443"),
+        ("http://[::1]:8080/a", "http://[::1]:8080"),
+        ("http://127.0.0.1/a", "http://127.0.0.1:80"),
+    ],
+)
+def test_an_origin_is_an_address_itself(url: str, name: str) -> None:
+    assert origin(parse(url)) == origin(parse(name)) == name
 
 
 @pytest.mark.parametrize("etag", ['"a"', '""', '"é"', '"a/b+c-1"'])

@@ -20,14 +20,16 @@ _PLAIN = re.compile(r"[!-~]+")
 def masked(url: str | URL) -> str:
     """The address for people to read: without user and password, fragment, and what the query says.
 
-    A query may hold the signature of a signed URL.  What cannot be parsed is not shown at all: a password
-    with a slash in it, not percent-encoded, looks like a host and a port that is no number.
+    A query may hold the signature of a signed URL.  What may not mean what it says is not shown at all: a
+    password with a slash in it, not percent-encoded, looks like a port and a path.
     """
     try:
         parts = urlsplit(str(url))
-        _ = parts.port
+        port = parts.port
     except ValueError:
         return "an address that cannot be read"
+    if port is not None and "@" in f"{parts.path}?{parts.query}#{parts.fragment}":
+        return "an address with an @ behind its port"
     query = "?…" if parts.query else ""
     if not parts.netloc:
         return f"{parts.scheme}:{parts.path}".rpartition("@")[2].lstrip(":") + query
@@ -68,7 +70,7 @@ def is_link_local(host: str) -> bool:
 
 def origin(url: URL) -> str:
     """Scheme, host and port."""
-    return f"{url.scheme}://{url.host}:{url.port}".lower()
+    return f"{url.scheme}://{url.host_subcomponent}:{url.port}".lower()
 
 
 def hostname(host: str) -> str:
