@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING
+import builtins
+import errno
+from contextlib import ExitStack
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from aiomirror.errors import (
     RedirectError,
+    StatusError,
     UnreachableError,
     UpstreamError,
 )
@@ -77,6 +81,36 @@ async def test_connections_that_died_idle_cost_no_attempt(upstream: Upstream, pa
         upstream.on_request = lambda request: Reset() if request.connection in idle else None
         assert (await client.get_page(page, accept=ACCEPT)).status == 200
     assert len(idle) > 2
+
+
+async def test_connections_to_many_hosts_do_not_pile_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("aiomirror.http.exchange.MOST_WAITING", 2)
+    with ExitStack() as until:
+        hosts = [until.enter_context(Upstream()) for _ in range(4)]
+        async with running() as client:
+            for host in (*hosts, hosts[-1], hosts[0]):
+                host.add_file("a", NAME)
+                await client.get_page(f"{host.url}a/", accept=ACCEPT)
+    first, *_, last = ({request.connection for request in host.requests} for host in hosts)
+    assert (len(first), len(last)) == (2, 1)
+
+
+async def test_no_descriptor_is_left_to_try_again_with(
+    upstream: Upstream, page: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Then there is none to import with, either."""
+    imported = builtins.__import__
+
+    def full(name: str, *args: Any) -> Any:  # noqa: ANN401
+        if name == "aiomirror.http.retry":
+            raise OSError(errno.EMFILE, "too many open files")
+        return imported(name, *args)
+
+    monkeypatch.setattr(builtins, "__import__", full)
+    upstream.always(PAGE, Status(503))
+    async with running() as client:
+        with pytest.raises(StatusError):
+            await client.get_page(page, accept=ACCEPT)
 
 
 async def test_a_server_that_hangs_up_after_each_answer(upstream: Upstream, url: str) -> None:

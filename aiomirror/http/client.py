@@ -129,8 +129,10 @@ class Client:
             if not error.transient:
                 raise
             first = error
-        from aiomirror.http.retry import Retries, retried  # noqa: PLC0415 (tenacity takes its time, and as above)
-
+        try:
+            from aiomirror.http.retry import Retries, retried  # noqa: PLC0415 (tenacity takes its time, and as above)
+        except OSError:  # of descriptors there are none left, which is what has failed then
+            raise first from None
         retries = Retries(self._settings, self._random, self._session)
         try:
             return await retried(attempt, first, retries, self._sleep)

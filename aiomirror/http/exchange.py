@@ -42,7 +42,8 @@ READ_SIZE = 256 * 1024
 HEADER_CAP = 16 * 1024  # bytes of a status line, and of each header
 PATIENCE = 3  # times the time-out: to connect; a proxy, a name and a handshake each have their own within it
 LONGEST_LENGTH = 20  # digits of a number of bytes: zeros before it may be many
-KEPT = 15.0  # seconds that a connection may wait for its next request; servers close idle ones after a while
+KEPT = 15.0  # seconds that a connection may have waited for its next request; servers close idle ones
+MOST_WAITING = 64  # connections that wait: those to many hosts, which each are asked once, must not pile up
 INTERIM, SWITCHING, FINAL = 100, 101, 200
 _UNSENDABLE = re.compile(r"[\0\r\n]")
 _NO_TEXT = re.compile("[\ud800-\udfff]")
@@ -171,6 +172,8 @@ class Exchanges:
                 continue
             return Response(route, connection, url, answer, reused=True)
         self.requests += 1
+        if sum(len(route.idle) for route in self._routes.values()) >= MOST_WAITING:
+            self.shed()
         try:
             with guard.within(self._timeout * PATIENCE):
                 connection = await self._connector.connect(route.request, [], self._limits)
