@@ -151,6 +151,12 @@ class FileJob(msgspec.Struct, frozen=True, gc=False):
         """What tells the jobs of a run apart."""
         return self.project, self.file.filename
 
+    def is_met_by(self, hashes: Digests) -> bool:
+        """Whether a file with these digests is the one; never, where nothing says which it is."""
+        listed = self.file.hashes
+        right = all(hashes.get(algorithm) == digest for algorithm, digest in listed.items())
+        return bool(listed) and right and (not self.accepted or bool(self.accepted & set(hashes.items())))
+
 
 class ProjectPlan(msgspec.Struct, frozen=True):
     """What to do about one project, and what its page will say of the files that stay."""

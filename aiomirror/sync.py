@@ -27,7 +27,7 @@ from aiomirror.prune import Asked, Pruner, conclude, run_of
 from aiomirror.publish import Press, Publisher
 from aiomirror.report import Problem, Report
 from aiomirror.selection import demands
-from aiomirror.signals import ended_by_signals
+from aiomirror.signals import caught_signals
 from aiomirror.state import Run, State
 from aiomirror.store import Store
 from aiomirror.underway import UnderWay
@@ -138,20 +138,22 @@ class _Run:
         self._same: list[NormalizedName] = []
         self._desired = Desired()
         self._stopping = False
+        self._work_to_end: asyncio.Task[None] | None = None
 
     async def run(self) -> None:
         """Run to the end, or to the signal or failure that ends it; publish what is complete either way."""
         self._account.began(self._state.warnings, self._parsed)
         try:
-            async with asyncio.TaskGroup() as group:
-                group.create_task(self._press.run())
-                await self._until_signal(group.create_task(self._mirror()))
-                for project in self._open.values():
-                    project.publication.settled = None
-                    self._press.put(project.publication)
-                self._press.close()
-            async with asyncio.TaskGroup() as group:
-                await self._until_signal(group.create_task(self._conclude()))
+            with caught_signals(self._end):
+                async with asyncio.TaskGroup() as group:
+                    group.create_task(self._press.run())
+                    await self._until_signal(group.create_task(self._mirror()))
+                    for project in self._open.values():
+                        await project.recover(self._store)
+                        self._press.put(project.publication)
+                    self._press.close()
+                async with asyncio.TaskGroup() as group:
+                    await self._until_signal(group.create_task(self._conclude()))
         except* DestinationError as failures:
             self._fail(Problem.of(first_of(failures)))
             self._account.census.complete = False
@@ -159,13 +161,17 @@ class _Run:
         self._report.requests = self._crew.requests
 
     async def _until_signal(self, work: asyncio.Task[None]) -> None:
-        with ended_by_signals(work, self._end):
-            await asyncio.wait([work])
+        self._work_to_end = work
+        await asyncio.wait([work])
+        self._work_to_end = None
 
     def _end(self, number: int) -> None:
+        """End what is under way; what is complete is published, whatever else comes."""
         self._report.signal = number
         self._stopping = True
         self._account.census.complete = False
+        if self._work_to_end is not None:
+            self._work_to_end.cancel()
 
     async def _mirror(self) -> None:
         """Find out what is wanted, dependencies included, and get it."""

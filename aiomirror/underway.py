@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
+from aiomirror.errors import DestinationError
+from aiomirror.plan import HeldFile
 from aiomirror.publish import Publication
 
 if TYPE_CHECKING:
     from aiomirror.fetch import Fetched
     from aiomirror.plan import FileJob, ProjectPlan, Settled, Visited
+    from aiomirror.store import Store
 
 
 class UnderWay:
-    """One project on its way; ``pending`` is how many of its jobs are still out."""
+    """One project on its way."""
 
     def __init__(self, plan: ProjectPlan, settled: Settled | None, visited: Visited | None) -> None:
-        self.pending, self._plan = len(plan.fetch), plan
+        self._plan = plan
+        self._out = {job.file.filename: job for job in plan.fetch}
         self._facts = dict(plan.facts)
         self.publication = Publication(
             project=plan.project,
@@ -31,6 +36,11 @@ class UnderWay:
             unlisted=plan.unlisted,
             visited=visited,
         )
+
+    @property
+    def pending(self) -> bool:
+        """Whether any of its jobs is still out."""
+        return bool(self._out)
 
     def without_replaced(self) -> Publication | None:
         """What is to be published before any file gets other bytes; None where none will.
@@ -52,5 +62,17 @@ class UnderWay:
             self.publication.add(held)
         if fetched.held is None or fetched.unsettled:
             self.publication.settled = None  # the next run has to look again
-        self.pending -= 1
+        del self._out[name]
         return job.held is None or name in self._plan.wanted
+
+    async def recover(self, store: Store) -> None:
+        """Of a run that is ended, have on the page what came whole and nobody was told of any more.
+
+        Files get their names in threads and other processes, which are not waited for.
+        """
+        self.publication.settled = None
+        for name, job in self._out.items():
+            with suppress(DestinationError):  # what cannot be read is not listed
+                found = await store.hash_file(job.project, name, job.file.hashes.keys())
+                if found is not None and job.is_met_by(found[1]):
+                    self.publication.add(HeldFile(*found))

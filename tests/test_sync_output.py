@@ -418,6 +418,57 @@ def test_a_run_that_is_interrupted(mirror: Mirror, number: int, code: int, fault
     assert [request.path for request in mirror.upstream.file_requests()] == [stalled]
 
 
+LARGE = "foo-2.0.tar.gz"
+ENDED = """
+import os, signal, sys, threading
+from aiomirror import sync
+from aiomirror.cli import main
+from aiomirror.store import durable
+
+noted = threading.Event()
+end, replace, contents = sync._Run._end, os.replace, durable.contents
+
+def note(run, number):
+    end(run, number)
+    noted.set()
+
+def send():
+    os.kill(os.getpid(), int(sys.argv[2]))
+    assert noted.wait(20)
+
+def replaced(source, target, **folders):
+    replace(source, target, **folders)
+    if target == sys.argv[1]:
+        send()
+
+def waited(*files):
+    if sys.argv[1] == "publication":
+        send()
+    return contents(*files)
+
+sync._Run._end, os.replace, durable.contents = note, replaced, waited
+sys.exit(main(sys.argv[3:]))
+"""
+"""The command, which is sent a signal from a thread that gives a file its name, or waits for the disk."""
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+@pytest.mark.parametrize("when", ["publication", LARGE])
+def test_what_is_complete_when_a_signal_comes_is_published(
+    mirror: Mirror, number: int, code: int, when: str
+) -> None:
+    mirror.upstream.add_file("foo", LARGE, content=bytes(3 * 2**20))
+    _, _, _, *args = command(mirror, "foo", "--processes", "1")
+    ended = subprocess.run(
+        [sys.executable, "-c", ENDED, when, str(number), *args], capture_output=True, text=True, check=False
+    )
+    assert ended.returncode == code
+    assert "Traceback" not in ended.stderr
+    mirror.check()
+    assert LARGE in mirror.files()
+    assert set(mirror.listed("foo")) == mirror.files()
+
+
 def test_a_run_that_is_interrupted_before_anything_came(mirror: Mirror) -> None:
     mirror.upstream.always("/simple/foo/", Stall())
     with running(mirror, "foo", "-j", "1", "bar") as process:
