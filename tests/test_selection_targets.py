@@ -19,6 +19,7 @@ PURE = "foo-1.0-py3-none-any.whl"
 LINUX = "foo-1.0-cp312-cp312-manylinux_2_17_x86_64.manylinux2014_x86_64.whl"
 NEWER_LINUX = "foo-1.0-cp312-cp312-manylinux_2_24_x86_64.whl"
 REBUILT = "foo-1.0-2-cp312-cp312-manylinux_2_24_x86_64.whl"
+BUILT_ANEW = "foo-1.0-2b-cp312-cp312-manylinux_2_24_x86_64.whl"
 ABI3 = "foo-1.0-cp38-abi3-manylinux_2_17_x86_64.whl"
 WINDOWS = "foo-1.0-cp312-cp312-win_amd64.whl"
 MACOS = "foo-1.0-cp312-cp312-macosx_11_0_arm64.whl"
@@ -70,6 +71,7 @@ def test_or_when_asked_for() -> None:
     [
         ([LINUX, NEWER_LINUX, ABI3, PURE], NEWER_LINUX),
         ([REBUILT, NEWER_LINUX], REBUILT),
+        ([REBUILT, BUILT_ANEW.replace("b-", "a-"), BUILT_ANEW], BUILT_ANEW),
         ([LINUX, ABI3, PURE], LINUX),
         ([ABI3, PURE], ABI3),
         ([PURE, WINDOWS, SDIST], PURE),

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
 
 import msgspec
 
-from aiomirror.simple.filenames import FileKind, parse_filename, parse_version, version_key
+from aiomirror.simple.filenames import (
+    NO_BUILD,
+    Build,
+    FileKind,
+    build_number,
+    parse_filename,
+    parse_version,
+    version_key,
+)
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -18,9 +25,6 @@ if TYPE_CHECKING:
     from aiomirror.resolution.values import Rules
     from aiomirror.simple.values import ProjectFile, ProjectPage
 
-Build = tuple[int, str]
-_BUILD = re.compile(r"([0-9]{1,18})(.*)", re.DOTALL)
-
 
 class Dist(msgspec.Struct, frozen=True, eq=False, gc=False):
     """One file of a version."""
@@ -28,7 +32,7 @@ class Dist(msgspec.Struct, frozen=True, eq=False, gc=False):
     file: ProjectFile
     tags: str = ""
     """The compressed tag set at the end of a wheel's name; "" for a source archive."""
-    build: Build = (-1, "")
+    build: Build = NO_BUILD
     """A wheel's build number (PEP 427); of two wheels that fit alike the higher one is taken."""
 
 
@@ -96,6 +100,5 @@ def _in_time(file: ProjectFile, cutoff: datetime | None) -> bool:
 
 
 def _wheel(file: ProjectFile) -> Dist:
-    parts = file.filename[: -len(".whl")].split("-")
-    found = _BUILD.fullmatch(parts[2]) if len(parts) == 6 else None  # noqa: PLR2004 (PEP 427)
-    return Dist(file, "-".join(parts[-3:]), (int(found[1]), found[2]) if found else (-1, ""))
+    tags = "-".join(file.filename.removesuffix(".whl").split("-")[-3:])
+    return Dist(file, tags, build_number(file.filename))

@@ -6,10 +6,10 @@ archive.
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
 
 from aiomirror.selection.values import LeftOut
+from aiomirror.simple.filenames import build_number
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence
@@ -19,9 +19,7 @@ if TYPE_CHECKING:
     from aiomirror.simple.values import Candidate
     from aiomirror.targets import Target
 
-Rank = tuple[int, tuple[int, ...]]
 WHEEL = ".whl"
-_BUILD = re.compile(r"[0-9]{1,18}")
 
 
 def targets_of(want: Wanted, policy: Policy) -> list[Target]:
@@ -61,18 +59,15 @@ def may_fit(filename: str, targets: Iterable[Target]) -> bool:
 
 
 def _ranked(wheels: Iterable[Candidate], target: Target) -> list[str]:
-    """The names of the wheels that fit, the best first."""
-    ranked = [
-        (rank, file.filename)
+    """The names of the wheels that fit, the best first: by their tags, then by their builds."""
+    ranks = {
+        file.filename: rank
         for file in wheels
         if (rank := _rank(file.filename, target)) is not None and target.admits(file.requires_python)
-    ]
-    return [name for _, name in sorted(ranked)]
+    }
+    return sorted(sorted(sorted(ranks), key=build_number, reverse=True), key=ranks.__getitem__)  # stable
 
 
-def _rank(filename: str, target: Target) -> Rank | None:
-    """How well a wheel fits: by its tags, then the higher build number (PEP 427); None where it does not."""
-    parts = filename.removesuffix(WHEEL).split("-")
-    rank = target.rank_of("-".join(parts[-3:]))
-    build = _BUILD.match(parts[2]) if len(parts) == 6 else None  # noqa: PLR2004 (PEP 427)
-    return None if rank is None else (rank, (-int(build[0]),) if build else (1,))
+def _rank(filename: str, target: Target) -> int | None:
+    """How well a wheel fits by its tags; None where it does not."""
+    return target.rank_of("-".join(filename.removesuffix(WHEEL).split("-")[-3:]))

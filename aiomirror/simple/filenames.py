@@ -50,6 +50,8 @@ class ParsedName(msgspec.Struct, frozen=True):
 
 
 VersionKey = tuple[bool, Version, str]
+Build = tuple[int, str]
+NO_BUILD: Build = (-1, "")
 
 # Asking an enumeration for a member takes longer than most of what is asked of a name (CPython 3.11).
 _WHEEL, _SDIST, _LEGACY = FileKind.WHEEL, FileKind.SDIST, FileKind.LEGACY
@@ -80,6 +82,7 @@ _BUILT = re.compile(
 )
 _RPM = re.compile(r"(.+)-[^-]+\.[^-.]+", re.DOTALL)  # version-release.architecture
 _DEB = re.compile(r"(.+?)(?:-[^-_]+)?(?:_[^_]+)?", re.DOTALL)  # version-revision_architecture
+_BUILD = re.compile(r"([0-9]{1,18})(.*)", re.DOTALL)
 _PLAIN = re.compile(r"v?[0-9]+\.|[0-9]{4}-[0-9]{2}-[0-9]{2}\Z")  # "1.0-final-2", "2013-10-26"
 
 
@@ -127,6 +130,14 @@ def parse_filenames(filenames: Iterable[str], project: NormalizedName) -> list[P
             reading = heads[head] = _read_wheel(head, project)
         readings.append(reading)
     return readings
+
+
+def build_number(filename: str) -> Build:
+    """A wheel's build number as it is ordered (PEP 427): of wheels that fit alike the highest is taken."""
+    parts = filename.removesuffix(".whl").split("-")
+    built = len(parts) == _TAGS + 3 and filename.endswith(".whl")
+    found = _BUILD.fullmatch(parts[2]) if built else None
+    return (int(found[1]), found[2]) if found else NO_BUILD
 
 
 def version_key(text: str) -> VersionKey:

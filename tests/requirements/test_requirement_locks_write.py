@@ -116,11 +116,13 @@ def test_markers_and_what_they_are_for() -> None:
 
 
 def test_the_highest_build_goes_first() -> None:
-    names = [f"a-1.0{build}-{tag}-none-any.whl" for tag in ("cp312", "py3") for build in ("", "-2x", "-10")]
+    names = [
+        f"a-1.0{build}-{tag}-none-any.whl" for tag in ("cp312", "py3") for build in ("", "-2", "-10a", "-10b")
+    ]
     lock = Pylock.from_dict(tomllib.loads(write_pylock([package("a", "1.0", *map(file, names))])))
     ((_, chosen),) = lock.select(tags=[Tag("py3", "none", "any")])
     assert isinstance(chosen, PackageWheel)
-    assert chosen.name == "a-1.0-10-py3-none-any.whl"
+    assert chosen.name == "a-1.0-10b-py3-none-any.whl"
 
 
 def test_files_without_room() -> None:

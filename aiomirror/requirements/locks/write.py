@@ -121,10 +121,10 @@ def _is_of(filename: str, package: LockPackage) -> bool:
     return name == package.project and version == _version(package.version)
 
 
-def _build(filename: str) -> int:
-    """The number of the build; 0 where there is none."""
+def _build(filename: str) -> tuple[int, str]:
+    """A wheel's build as it is ordered; below all of them where there is none."""
     build = parse_wheel_filename(filename)[2] if filename.endswith(".whl") else ()
-    return build[0] if build else 0
+    return build or (-1, "")
 
 
 def _version(text: str) -> Version | None:
