@@ -244,3 +244,20 @@ def test_constraints_narrow_and_the_same_demand_counts_once() -> None:
     wanted = demands([want("foo"), want("bar"), want("foo<9"), want("Foo")], [want("foo<2"), want("baz==1")])
     assert list(wanted) == ["foo", "bar"]
     assert [str(one.specifier) for one in wanted[canonicalize_name("foo")]] == ["<2", "<2,<9"]
+
+
+@pytest.mark.parametrize(
+    ("asked", "bound", "versions"),
+    [("ab", "bc", "2"), ("ab", "", "12"), ("", "bc", "23"), ("a", "c", ""), ("", "", "123")],
+)
+def test_a_file_has_a_digest_that_requirement_and_constraint_list(
+    asked: str, bound: str, versions: str
+) -> None:
+    listed = [
+        entry(f"foo-{n}.tar.gz", hashes={"sha256": one * 64}) for n, one in zip("123", "abc", strict=True)
+    ]
+    pairs = [[("sha256", one * 64) for one in ones] for ones in (asked, bound)]
+    (wants,) = demands([want("foo", pairs[0])], [want("foo", pairs[1])]).values()
+    found = select(page(*listed), wants, Policy(latest=None))
+    assert {one.file.filename[4] for one in found.chosen} == set(versions)
+    assert bool(found.unsatisfied) is not bool(versions)

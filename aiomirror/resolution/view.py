@@ -86,7 +86,7 @@ class View:
         self._constraints = _grouped(one for one in demanded.constraints if self.holds(one, ""))
         self.roots = self._effective(demanded.roots, "")
         self._root_demands = _grouped(iter(self.roots))
-        self._digests = {project: self._accepted(project) for project in {one.project for one in self.roots}}
+        self._digests: dict[NormalizedName, tuple[Digests, ...]] = {}
 
     # What the person asks for
 
@@ -98,17 +98,11 @@ class View:
         """The roots that are requirements on this project: they hold whatever else is chosen."""
         return self._root_demands.get(project, ())
 
-    def _accepted(self, project: NormalizedName) -> tuple[Digests, ...]:
-        """Sets of digests, of each of which a file of the project must have one."""
-        bounds: Digests = frozenset().union(*(one.hashes for one in self.constraints(project)))
-        sets = (one.hashes | bounds for one in self.roots_on(project))
-        return tuple(dict.fromkeys(filter(None, sets)))
-
     def _digests_of(self, project: NormalizedName) -> tuple[Digests, ...]:
+        """Sets of digests, of each of which a file of the project must have one."""
         if project not in self._digests:
-            self._digests[project] = tuple(
-                dict.fromkeys(one.hashes for one in self.constraints(project) if one.hashes)
-            )
+            asked = (*self.roots_on(project), *self.constraints(project))
+            self._digests[project] = tuple(dict.fromkeys(one.hashes for one in asked if one.hashes))
         return self._digests[project]
 
     # What the target admits

@@ -33,6 +33,8 @@ if TYPE_CHECKING:
     from aiomirror.simple.values import Candidate, ProjectFile, ProjectPage
 
 _YANKED = attrgetter("yanked")
+_NO_FILE = frozenset({("sha256", "")})
+"""Digests that no file has."""
 
 
 class _Release(msgspec.Struct):
@@ -53,12 +55,17 @@ def demands(
     for want in wanted:
         for bound in bounds[want.project]:
             want = replace(  # noqa: PLW2901 (narrowed step by step)
-                want, specifier=want.specifier & bound.specifier, hashes=want.hashes | bound.hashes
+                want, specifier=want.specifier & bound.specifier, hashes=_both(want.hashes, bound.hashes)
             )
         known = result.get(want.project, ())
         if not any(_alike(want, other) for other in known):
             result[want.project] = (*known, want)
     return result
+
+
+def _both(one: Hashes, other: Hashes) -> Hashes:
+    """The digests that both admit, as installers understand two lists; an empty one admits any."""
+    return one & other or _NO_FILE if one and other else one | other
 
 
 def _alike(one: Wanted, other: Wanted) -> bool:

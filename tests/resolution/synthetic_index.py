@@ -114,8 +114,11 @@ def wanted(text: str, origin: str = "r.txt:1", hashes: Iterable[tuple[str, str]]
     return value
 
 
-def numbered(texts: Iterable[str], name: str = "r.txt") -> list[Wanted]:
-    return [wanted(text, f"{name}:{line}") for line, text in enumerate(texts, 1)]
+def numbered(texts: Iterable[str | Wanted], name: str = "r.txt") -> list[Wanted]:
+    return [
+        text if isinstance(text, Wanted) else wanted(text, f"{name}:{line}")
+        for line, text in enumerate(texts, 1)
+    ]
 
 
 def resolve(
@@ -123,14 +126,12 @@ def resolve(
     *roots: str | Wanted,
     targets: Sequence[Target] = (LINUX,),
     rules: Rules | None = None,
-    constraints: Iterable[str] = (),
+    constraints: Iterable[str | Wanted] = (),
     overrides: Iterable[str] = (),
     shuffle: int | None = None,
 ) -> Run:
     """Feed a resolution until it needs nothing; ``shuffle``: seed of the order in which things come."""
-    wants = [
-        root if isinstance(root, Wanted) else wanted(root, f"r.txt:{n}") for n, root in enumerate(roots, 1)
-    ]
+    wants = numbered(roots)
     resolution = Resolution(
         wants, targets, rules or Rules(), numbered(constraints, "c.txt"), numbered(overrides, "o.txt")
     )

@@ -129,6 +129,11 @@ def test_the_digests_of_a_root_choose_among_files() -> None:
     run = resolve(index, wanted("a", hashes=[("sha256", "aa")]))
     assert run.versions() == {"a": "1"}
     assert "digests" in resolve(index, wanted("a", hashes=[("sha256", "cc")])).conflict()
+    bound = wanted("a", hashes=[("sha256", "bb")])
+    both = wanted("a", hashes=[("sha256", "aa"), ("sha256", "bb")])
+    assert resolve(index, both, constraints=[bound]).versions() == {"a": "2"}
+    one = wanted("a", hashes=[("sha256", "aa")])
+    assert "digests" in resolve(index, one, constraints=[bound]).conflict()
 
 
 def test_the_metadata_is_that_of_the_file_that_the_target_takes() -> None:
