@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from aiomirror.state import Closures
     from aiomirror.targets import Target
 
-METHOD = 2
+METHOD = 3
 """To be raised when the same input would give another closure."""
 
 

@@ -39,6 +39,8 @@ if TYPE_CHECKING:
     from aiomirror.state import State
     from aiomirror.store import Store
 
+METHOD = 1
+"""To be raised when other files would be chosen of the same page: what is settled is looked at anew then."""
 NO_FORMATS = FormatControl()
 CHUNK = 1024
 """Projects that are looked up at once: a hop and a query cost more than what they do for one project, and the
@@ -63,7 +65,7 @@ class Demand(msgspec.Struct, frozen=True):
     ) -> list[Demand]:
         """The demands of a run; ``index_url`` without credentials, which change nothing of what is asked."""
         begun = cache(
-            lambda policy, *formats: hashlib.sha256(f"{index_url} {_text(policy)} {formats}".encode())
+            lambda policy, *formats: hashlib.sha256(f"{METHOD} {index_url} {_text(policy)} {formats}".encode())
         )
         demands = []
         for project, asked in wants.items():

@@ -79,6 +79,15 @@ def test_another_demand_reads_the_page_again(foo: Mirror, args: tuple[str, ...])
     assert asked(foo) == [("/simple/foo/", 200)]
 
 
+def test_other_rules_of_selection_are_another_demand(foo: Mirror, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A new release may choose better, and nothing upstream says so."""
+    foo.sync("foo")
+    asked(foo)
+    monkeypatch.setattr("aiomirror.visit.METHOD", 0)
+    foo.sync("foo")
+    assert asked(foo) == [("/simple/foo/", 200)]
+
+
 def test_another_upstream_is_another_demand(foo: Mirror) -> None:
     foo.sync("foo")
     asked(foo)
