@@ -118,7 +118,7 @@ class _Run:
         self._client, self._store, self._state = client, store, state
         self._account, self._report, self._reporter = account, account.report, account.reporter
         self._now = now
-        self._withdrawals = Withdrawals(config.withdrawn, account, store)
+        self._withdrawals = Withdrawals(config.withdrawn, account, store, masked(config.index_url))
         self._index = Index(client, config.index_url)
         accept_changed = config.fetch.accept_changed
         self._lookout = Lookout(self._index, state)
@@ -188,6 +188,7 @@ class _Run:
         asked = Demand.of(self._index.shown, self._config.policy_for, desired.wants)
         self._agenda = Agenda(asked, self._visitor, self._state, self._unchanged)
         await self._transfer(self._agenda, len(asked))
+        self._withdrawals.conclude()
 
     async def _find_out(self) -> Desired:
         """What is wanted of each project."""
@@ -259,6 +260,7 @@ class _Run:
             assert known is not None
             self._unchanged(known)
             return
+        self._withdrawals.believed = True
         page, plan = visit.page, visit.plan
         self._account.looked_at(page, visit.settled.left_out)
         for error in visit.selection.unsatisfied:
@@ -275,6 +277,7 @@ class _Run:
             await self._queue(plan, visit.settled if clean else None, visit.visited)
 
     def _unchanged(self, known: Remembered) -> None:
+        self._withdrawals.believed = True
         self._same.append(known.project)
         self._account.unchanged(known)
 
@@ -286,7 +289,7 @@ class _Run:
         mirrored = self._visitor.is_present(project)
         self._fail(Problem.of(error, project), stops=not mirrored)
         if mirrored:
-            self._withdrawals.deleted(project)
+            self._withdrawals.missing(project)
 
     async def _set_aside(self, error: ShrunkPageError) -> None:
         """Keep a page that is not believed, for a person to look at."""

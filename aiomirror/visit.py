@@ -64,9 +64,8 @@ class Demand(msgspec.Struct, frozen=True):
         wants: Mapping[NormalizedName, tuple[Wanted, ...]],
     ) -> list[Demand]:
         """The demands of a run; ``index_url`` without credentials, which change nothing of what is asked."""
-        begun = cache(
-            lambda policy, *formats: hashlib.sha256(f"{METHOD} {index_url} {_text(policy)} {formats}".encode())
-        )
+        rules = f"{METHOD} {index_url}"
+        begun = cache(lambda policy, *formats: hashlib.sha256(f"{rules} {_text(policy)} {formats}".encode()))
         demands = []
         for project, asked in wants.items():
             policy = policy_for(project)

@@ -55,6 +55,21 @@ def delete(library: Library) -> None:
     assert not (library.mirror.dest / "foo" / "index.html").exists()
 
 
+def test_an_address_that_has_no_project_at_all_takes_none_back(library: Library) -> None:
+    """It is none of an index, or of another one: a path too few in it must not empty the mirror."""
+    mirror = library.mirror
+    known = mirror.contents()
+    gone = dict(mirror.upstream.projects)
+    mirror.upstream.projects.clear()
+    for withdrawn in (HIDE, REMOVE):
+        report = library.sync("foo", "bar", code=3, withdrawn=withdrawn, pruning=AT_ONCE)
+        assert any("has none of what is mirrored (2 projects)" in warning for warning in report.warnings)
+        assert mirror.contents() == known
+    mirror.upstream.projects.update(gone)
+    library.sync("foo", "bar")
+    assert mirror.contents() == known
+
+
 def offered(mirror: Mirror) -> list[str]:
     """What is listed of the project."""
     return mirror.listed("foo") if (mirror.dest / "foo" / "index.v1_json").exists() else []
