@@ -58,7 +58,8 @@ class Account:
         for name in known.settled.wanted:
             self.held(known.project, known.records[name])
         wanted = frozenset(known.settled.wanted)
-        self.census.count(known.project, distributions(known.records.values()), wanted, {})
+        ours = {*distributions(known.records.values())} - known.local
+        self.census.count(known.project, ours, wanted, {})
 
     def looked_at(self, page: ProjectPage, left_out: Mapping[str, int]) -> None:
         """What is odd about a page, and for each reason how many files of it are not wanted."""
@@ -69,7 +70,7 @@ class Account:
     def planned(self, page: ProjectPage, plan: ProjectPlan, selection: Selection) -> None:
         """What is to be done; what nothing of it wants is counted."""
         self.reporter.planned(plan)
-        ours = {*plan.keep, *distributions(plan.unlisted.values())}
+        ours = {*plan.keep, *distributions(plan.unlisted.values())} - plan.local
         if not ours:
             return  # as of every project of a first run
         if page.status.marker == "quarantined":

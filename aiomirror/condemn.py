@@ -1,4 +1,4 @@
-"""What of a project may go, as it is on disk: nothing that the mirror did not make."""
+"""What of a project may go, as it is on disk: nothing that the mirror did not make, and no local file."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import msgspec
 from msgspec import structs
 
-from aiomirror.holdings import PAGES, own_page
+from aiomirror.holdings import PAGES, is_of_an_index, own_page
 from aiomirror.pruning import DELETED, WHOLE, Fate, Removal
 
 if TYPE_CHECKING:
@@ -32,6 +32,8 @@ class Condemned(msgspec.Struct):
     project: NormalizedName
     page: ProjectPage | None = None
     """What its page is to say then; None: it stays as it is, or goes as well."""
+    settled: bool = True
+    """Whether the next run may go by what was settled: all that goes was wanted by nothing."""
     pages: Mapping[str, FileStat] = msgspec.field(default_factory=dict)
     """The pages that go."""
     files: dict[str, FileStat] = msgspec.field(default_factory=dict)
@@ -54,13 +56,13 @@ class Condemner:
         folder = await _Folder.of(self._store, self._state, project)
         stated = {stone.filename: stone for stone in stones}
         whole = stated.get(WHOLE)
-        names = folder.files() if whole else stated.keys()
+        names = folder.files() if whole else stated.keys() - folder.local
         if not folder.is_ours:
             return None
         if not whole and folder.unreadable:
             self._warn(f"{project}: nothing of it is removed, since its page cannot be read; verify mends it")
             return None
-        one = Condemned(project, forgotten=[(project, WHOLE)] if whole else [])
+        one = Condemned(project)
         dropped = set()
         for name in sorted(names):
             stone = stated.get(name) or whole
@@ -70,11 +72,13 @@ class Condemner:
                 await self._file(one, folder, name, stone)
             else:
                 self._warn(f"{project}: {name}: not the file that was mirrored; it is left alone")
-        if whole:
+        if whole and dropped >= folder.listed.keys():
             one.pages = folder.pages
+            one.forgotten.append((project, WHOLE))
         elif folder.page is not None and any(file.filename in dropped for file in folder.page.files):
             rest = tuple(file for file in folder.page.files if file.filename not in dropped)
             one.page = structs.replace(folder.page, files=rest)
+            one.settled = whole is None
         return one
 
     async def _file(self, one: Condemned, folder: _Folder, name: str, stone: Tombstone) -> None:
@@ -107,13 +111,15 @@ class _Folder(msgspec.Struct, frozen=True):
     project: NormalizedName
     stats: Mapping[str, FileStat]
     records: Mapping[str, FileRecord]
+    local: frozenset[str]
     page: ProjectPage | None
 
     @classmethod
     async def of(cls, store: Store, state: State, project: NormalizedName) -> _Folder:
         stats = await store.survey(project)
         page = await own_page(store, project, PAGES_THAT_SAY_ALL)
-        return cls(store, project, stats, state.recall([project])[project].records, page)
+        known = state.recall([project])[project]
+        return cls(store, project, stats, known.records, known.local, page)
 
     @property
     def listed(self) -> Mapping[str, ProjectFile]:
@@ -134,9 +140,10 @@ class _Folder(msgspec.Struct, frozen=True):
         return self.page is None and bool(self.pages)
 
     def files(self) -> set[str]:
-        """Every distribution that is known to be the mirror's."""
+        """Every distribution that is known to be the mirror's: no local one."""
         known = {name for name in self.records if name not in PAGES and not name.endswith(METADATA)}
-        return known.union(self.listed)
+        known |= {name for name, file in self.listed.items() if name not in known and is_of_an_index(file)}
+        return known - self.local
 
     async def is_made_here(self, name: str) -> bool:
         """Whether the bytes are those that a record or our own page vouches for."""

@@ -49,6 +49,11 @@ async def own_page(
     return None
 
 
+def is_of_an_index(listed: ProjectFile | None) -> bool:
+    """Whether our page has its words from an upstream: none of a file itself says when it was uploaded."""
+    return listed is not None and listed.upload_time is not None
+
+
 def lost_status(project: NormalizedName, records: Mapping[str, FileRecord]) -> ProjectStatus:
     """What our page said of the project before it was lost, as far as the digests of its record tell.
 
@@ -173,7 +178,8 @@ async def holdings(
         return Holdings()
     page = await own_page(store, project)
     listed = page.named if page else {}
-    folder = _Folder(store, project, stats, state.recall([project])[project].records)
+    remembered = state.recall([project])[project]
+    folder = _Folder(store, project, stats, remembered.records)
     files: dict[str, HeldFile] = {}
     for name in stats.keys() & (listed.keys() | upstream.keys()):
         if (held := await folder.held(listed.get(name), upstream.get(name))) is not None:
@@ -182,5 +188,13 @@ async def holdings(
     strays = frozenset(name for name in others if folder.is_stray(upstream[name]))
     known = {*files, *(f"{name}.metadata" for name in files), *listed, *upstream, *PAGES}
     unlisted = await folder.unlisted(stats.keys() - known)
-    fresh = tuple(folder.fresh)
-    return Holdings(listed, files, strays, fresh, published=page is not None, unlisted=unlisted)
+    return Holdings(
+        listed,
+        files,
+        strays,
+        fresh=tuple(folder.fresh),
+        published=page is not None,
+        unlisted=unlisted,
+        local=remembered.local
+        | {name for name in files.keys() - remembered.records.keys() if not is_of_an_index(listed.get(name))},
+    )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping  # noqa: TC003 (msgspec reads annotations at run time)
+from collections.abc import Collection, Mapping  # noqa: TC003 (msgspec reads annotations at run time)
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -81,6 +81,15 @@ class Remembered(msgspec.Struct, frozen=True):
     project: NormalizedName
     records: Mapping[str, FileRecord] = msgspec.field(default_factory=dict)
     settled: Settled | None = None
+    local: frozenset[str] = frozenset()
+    """Files that are not known to be upstream's: put there by hand, or before the state was lost."""
+
+    def now(
+        self, records: Mapping[str, FileRecord], settled: Settled | None, upstreams: Collection[str] = ()
+    ) -> Remembered:
+        """The same with other records, those that are new of local files but for the ``upstreams``."""
+        new = records.keys() - self.records.keys() - set(upstreams)
+        return Remembered(self.project, records, settled, (self.local | new) & records.keys())
 
 
 class Visited(msgspec.Struct, frozen=True, gc=False):
@@ -122,6 +131,8 @@ class Holdings(msgspec.Struct, frozen=True):
     """Whether there is a page of the project."""
     unlisted: Mapping[str, FileRecord] = msgspec.field(default_factory=dict)
     """Files and siblings that earlier runs made and that neither our page nor upstream's lists any more."""
+    local: frozenset[str] = frozenset()
+    """Files that nobody has seen to be upstream's so far."""
 
     def damaged(self) -> list[str]:
         """Files that our page names and that are not, or not as it says, on disk."""
@@ -176,6 +187,8 @@ class ProjectPlan(msgspec.Struct, frozen=True):
     problems: tuple[FileError, ...] = ()
     unlisted: Mapping[str, FileRecord] = msgspec.field(default_factory=dict)
     """Ours, on disk, and on no page."""
+    local: frozenset[str] = frozenset()
+    """Of those that are kept: not known to be upstream's, so nothing speaks for removing them."""
     replaced: Mapping[str, tuple[HeldFile, ProjectFile] | None] = msgspec.field(default_factory=dict)
     """Files of which upstream now has other bytes, which are fetched: no page may list them meanwhile.
 
@@ -218,6 +231,7 @@ class _Planner:
         self._fetch: list[FileJob] = []
         self._keep: dict[str, HeldFile] = {}
         self._replaced: dict[str, tuple[HeldFile, ProjectFile] | None] = {}
+        self._local: set[str] = set()
         self._problems: list[FileError] = []
 
     def consider(self, name: str) -> None:
@@ -263,6 +277,8 @@ class _Planner:
         if accepted and not accepted & set(held.hashes.items()):
             self._problem(FileError, name, "its digest is none that the requirement lists")
         self._keep[name] = held
+        if not upstream and name in self._holdings.local:
+            self._local.add(name)
         self._fetch += _metadata_job(self._page, self._facts[name], held, upstream=upstream)
 
     def _set_aside(self, held: HeldFile | None) -> None:
@@ -294,6 +310,7 @@ class _Planner:
             published=self._holdings.published,
             problems=tuple(self._problems),
             unlisted=self._unlisted,
+            local=frozenset(self._local),
             replaced=self._replaced,
         )
 

@@ -17,7 +17,7 @@ from msgspec.structs import replace
 
 from aiomirror.condemn import Condemner
 from aiomirror.errors import PruneRefusedError, PruneUnsafeError
-from aiomirror.plan import Remembered
+from aiomirror.holdings import is_of_an_index, own_page
 from aiomirror.progress import counted, pruned
 from aiomirror.pruning import (
     UNASKED,
@@ -205,11 +205,23 @@ class Pruner:
     async def unasked(
         self, others: Collection[NormalizedName], known: Mapping[FileKey, Tombstone]
     ) -> list[NormalizedName]:
-        """Those of the ``others`` that are mirrored: with a page, or left by a prune that was killed."""
+        """Those of the ``others`` that are mirrored: with a page, or left by a prune that was killed.
+
+        Projects of local files alone are not.
+        """
         if not others:
             return []
+        mirrored, local = self.state.desired.recorded()
         published = set(await self._store.projects())
-        return [name for name in others if name in published or (name, WHOLE) in known]
+        # Of what the state does not know, it may be lost, the page tells whether an index ever had it.
+        unknown = [name for name in others if name in published and name not in mirrored | local]
+        mirrored |= {name for name in unknown if await self._is_of_an_index(name)}
+        begun = {project for project, name in known if name == WHOLE} - local
+        return [name for name in others if name in (published & mirrored) or name in begun]
+
+    async def _is_of_an_index(self, project: NormalizedName) -> bool:
+        page = await own_page(self._store, project)
+        return page is None or any(map(is_of_an_index, page.files))
 
     # -- doing it
 
@@ -227,13 +239,14 @@ class Pruner:
     async def _unlist(self, batch: Sequence[Condemned]) -> None:
         """Have no page name what goes, and the state know of it."""
         pages = {one.project: one.page for one in batch if one.page is not None}
+        settled = {one.project for one in batch if one.settled}
         known = self.state.recall(list(pages))
         written = await self._write(
             [PageWrite(project, project_pages(page)) for project, page in pages.items()]
         )
         self.state.save(
             [
-                Remembered(project, {**one.records, **written[project]}, one.settled)
+                one.now({**one.records, **written[project]}, one.settled if project in settled else None)
                 for project, one in known.items()
             ]
         )

@@ -60,6 +60,8 @@ class Publication(msgspec.Struct):
     """Ours, on disk, and on no page; their records are kept, for nobody else knows that they are ours."""
     visited: Visited | None = None
     """What upstream's page was, where one was read."""
+    local: frozenset[str] = frozenset()
+    """Files that are not known to be upstream's."""
 
     def add(self, held: HeldFile) -> None:
         """A file that this run brought."""
@@ -86,7 +88,7 @@ class Publication(msgspec.Struct):
         records += [*self.damaged, *(held.record for held in self.held.values())]
         records += [held.metadata for held in self.held.values() if held.metadata is not None]
         return Remembered(
-            self.project, {record.filename: record for record in (*records, *pages)}, self.settled
+            self.project, {record.filename: record for record in (*records, *pages)}, self.settled, self.local
         )
 
 

@@ -34,6 +34,7 @@ class UnderWay:
             published=plan.published,
             settled=settled,
             unlisted=plan.unlisted,
+            local=plan.local,
             visited=visited,
         )
 

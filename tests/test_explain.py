@@ -487,7 +487,7 @@ def entries(folder: Path) -> dict[Path, tuple[int, int]]:
 def test_a_state_that_an_earlier_version_left(library: Library) -> None:
     path = library.mirror.dest / ".aiomirror" / "state.sqlite"
     with closing(sqlite3.connect(path, isolation_level=None)) as connection:
-        for table in ("reasons", "problems", "closures"):
+        for table in ("reasons", "problems", "closures", "local_files"):
             connection.execute(f"DROP TABLE IF EXISTS {table}")
         connection.execute("PRAGMA user_version = 2")
     found = project(library, "foo")

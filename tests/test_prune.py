@@ -31,6 +31,7 @@ from aiomirror.pruning import (
 )
 from aiomirror.simple.values import ProjectFile, ProjectPage
 from aiomirror.state import Run
+from builders import make_wheel
 from catalogue import sha256
 from faults import Status
 from library import AFTER_A_WEEK, AT_ONCE, Library, removed
@@ -265,6 +266,49 @@ def test_a_state_that_is_lost_costs_the_grace_only(library: Library) -> None:
     library.wait(7)
     assert len(library.sync("foo", pruning=AFTER_A_WEEK).removals) == 3
     assert library.mirror.files() == {NEW}
+
+
+# -- what somebody has put there
+
+
+@pytest.mark.parametrize("lost", ["", "before", "after"])
+def test_local_files_are_never_removed(library: Library, lost: str) -> None:
+    """Not when nothing wants them, nor when the state is lost before or after they were listed."""
+    mirror = library.mirror
+    library.sync("foo", "bar")
+    own, beside = mirror.dest / "my-pkg" / "my_pkg-1.0-py3-none-any.whl", mirror.dest / "foo" / "foo-0.5.zip"
+    own.parent.mkdir()
+    for path, content in (own, make_wheel("my-pkg", "1.0")), (beside, b"old"):
+        path.write_bytes(content)
+    if lost == "before":
+        shutil.rmtree(mirror.dest / ".aiomirror")
+    mirror.index()
+    if lost == "after":
+        shutil.rmtree(mirror.dest / ".aiomirror")
+    library.sync("foo", "bar", pruning=AT_ONCE)
+    assert {own.name, beside.name, NEW, "bar-1.tar.gz"} <= mirror.files()
+    for _ in range(2):
+        library.sync("bar", pruning=AT_ONCE)
+        library.prune()
+        assert mirror.files() == {own.name, beside.name, "bar-1.tar.gz"}
+    assert (mirror.listed("foo"), mirror.listed("my-pkg")) == ([beside.name], [own.name])
+    assert not library.tombstones()
+    library.sync("foo", "bar", pruning=AT_ONCE)
+    assert {beside.name, NEW} <= set(mirror.listed("foo"))
+
+
+def test_a_local_file_that_upstream_lists_is_the_mirrors(library: Library) -> None:
+    mirror = library.mirror
+    library.sync("bar")
+    content = mirror.upstream.add_file("foo", "foo-0.1.zip")
+    mirror.upstream.remove_file("foo", "foo-0.1.zip")
+    (mirror.dest / "foo").mkdir(exist_ok=True)
+    (mirror.dest / "foo" / "foo-0.1.zip").write_bytes(content)
+    mirror.index()
+    mirror.upstream.add_file("foo", "foo-0.1.zip", content=content)
+    library.sync("foo", "bar", pruning=AFTER_A_WEEK)
+    library.wait(7)
+    assert "foo-0.1.zip" in removed(library.sync("foo", "bar", pruning=AFTER_A_WEEK))
 
 
 # -- guards

@@ -97,6 +97,13 @@ _MIGRATIONS = (
         content BLOB NOT NULL          -- zlib of a JSON object, the closure itself
     );
     """,
+    """
+    CREATE TABLE local_files (         -- of those in files: no run fetched them or saw upstream list them
+        project  TEXT NOT NULL,
+        filename TEXT NOT NULL,
+        PRIMARY KEY (project, filename)
+    ) WITHOUT ROWID;
+    """,
 )
 """The schema's versions, each from the one before; how many there are is PRAGMA user_version."""
 
@@ -111,6 +118,7 @@ _TABLES = {
     "reasons",
     "problems",
     "closures",
+    "local_files",
 }
 
 _PAGE_SIZE = 2048

@@ -27,6 +27,8 @@ RUNS = 100
 PROBLEMS = 1000
 """How many problems of a run are kept; where an upstream is down, each project has one."""
 _PAGES = ("index.html", "index.v1_json")
+_METADATA = ".metadata"
+_DISTRIBUTIONS = f"FROM files WHERE filename NOT LIKE '%{_METADATA}' AND filename NOT IN (?, ?)"
 
 
 class Trouble(msgspec.Struct, frozen=True):
@@ -137,12 +139,12 @@ class Desired:
         names = list(keys)
         whole = [(project,) for project, name in names if name == WHOLE]
         with self._changing() as connection:
-            for table in ("files", "tombstones"):
+            for table in ("files", "tombstones", "local_files"):
                 connection.executemany(
                     f"DELETE FROM {table} WHERE project = ? AND filename = ?",  # noqa: S608 (constants)
                     names,
                 )
-            for table in ("files", "settled", "visits", "tombstones", "reasons"):
+            for table in ("files", "settled", "visits", "tombstones", "reasons", "local_files"):
                 connection.executemany(f"DELETE FROM {table} WHERE project = ?", whole)  # noqa: S608 (as above)
 
     def unsettle(self, project: NormalizedName, pages: Iterable[str]) -> None:
@@ -156,11 +158,19 @@ class Desired:
     def held(self) -> int:
         """How many distribution files there are records of."""
         with self._using() as connection:
-            count: int = connection.execute(
-                "SELECT count(*) FROM files WHERE filename NOT LIKE '%.metadata' AND filename NOT IN (?, ?)",
-                _PAGES,
-            ).fetchone()[0]
+            count: int = connection.execute(f"SELECT count(*) {_DISTRIBUTIONS}", _PAGES).fetchone()[0]
         return count
+
+    def recorded(self) -> tuple[set[NormalizedName], set[NormalizedName]]:
+        """The projects with records of files that upstream had, and those with local files only."""
+        with self._using() as connection:
+            every = {project for (project,) in connection.execute("SELECT DISTINCT project FROM files")}
+            local = {project for (project,) in connection.execute("SELECT project FROM local_files")}
+            if not local:
+                return every, local
+            others = f"SELECT project, filename {_DISTRIBUTIONS} EXCEPT SELECT * FROM local_files"  # noqa: S608 (constants)
+            mirrored = {project for project, _ in connection.execute(others, _PAGES)}
+            return mirrored, local - mirrored
 
     def projects(self) -> set[NormalizedName]:
         """Every project of which anything is known, be it only that it was asked for in vain.
@@ -220,3 +230,8 @@ class Desired:
                     for one in run.troubles[:PROBLEMS]
                 ],
             )
+
+
+def is_distribution(filename: str) -> bool:
+    """Whether the record is of a distribution file, and not of a page or of core metadata beside one."""
+    return not filename.endswith(_METADATA) and filename not in _PAGES

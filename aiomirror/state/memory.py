@@ -14,7 +14,7 @@ from aiomirror.errors import DestinationError
 from aiomirror.plan import FileRecord, FileStat, Remembered, Settled
 from aiomirror.state.closures import Closures
 from aiomirror.state.database import connect, transaction, translated
-from aiomirror.state.desired import Desired
+from aiomirror.state.desired import Desired, is_distribution
 
 if TYPE_CHECKING:
     import sqlite3
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 _OF = "WHERE project IN (SELECT value FROM json_each(?))"
 _RECORDS = f"SELECT project, filename, sha256, size, mtime_ns, inode FROM files {_OF}"  # noqa: S608 (constants)
+_LOCAL = f"SELECT project, filename FROM local_files {_OF}"  # noqa: S608 (as above)
 _SETTLED = (
     "SELECT project, demand, digest, etag, last_modified, serial, root, wanted, left_out "  # noqa: S608 (as above)
     f"FROM settled {_OF}"
@@ -79,7 +80,13 @@ class State:
                 stat = FileStat(size, mtime_ns, inode % 2**64)  # without the sign that SQLite has it with
                 records[project][filename] = FileRecord(filename, sha256, stat)
             settled = {row[0]: _settled(*row[1:]) for row in connection.execute(_SETTLED, (names,))}
-        return {name: Remembered(name, records.get(name, {}), settled.get(name)) for name in projects}
+            local: defaultdict[str, set[str]] = defaultdict(set)
+            for project, filename in connection.execute(_LOCAL, (names,)):
+                local[project].add(filename)
+        return {
+            name: Remembered(name, records.get(name, {}), settled.get(name), frozenset(local.get(name, ())))
+            for name in projects
+        }
 
     def save(
         self, batch: Collection[Remembered], visited: Mapping[NormalizedName, Visited] | None = None
@@ -94,8 +101,11 @@ class State:
         with self._changing() as connection:
             connection.execute(f"DELETE FROM files {_OF}", (names,))  # noqa: S608 (constants)
             connection.execute(f"DELETE FROM settled {_OF}", (names,))  # noqa: S608 (as above)
+            connection.execute(f"DELETE FROM local_files {_OF}", (names,))  # noqa: S608 (as above)
             connection.executemany("INSERT INTO files VALUES (?, ?, ?, ?, ?, ?)", files)
             connection.executemany("INSERT INTO settled VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", settled)
+            local = [(one.project, name) for one in batch for name in one.local if is_distribution(name)]
+            connection.executemany("INSERT INTO local_files VALUES (?, ?)", local)
             self.desired.save_visits(connection, visited or {})
 
     def confirm(self, projects: Sequence[NormalizedName], root: str) -> None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from msgspec import structs
 
 from aiomirror.errors import DestinationError
-from aiomirror.holdings import PAGE_CAP, PAGES
+from aiomirror.holdings import PAGE_CAP, PAGES, is_of_an_index
 from aiomirror.plan import NO_STAT, Remembered
 from aiomirror.report import Problem, Report
 from aiomirror.signals import ended_by_signals
@@ -160,7 +160,8 @@ class _Run:
             records[held.record.filename] = held.record
             if held.metadata is not None:
                 records[held.metadata.filename] = held.metadata
-        now = Remembered(found.project, records, None if wrong else found.known.settled)
+        upstreams = [name for name, file in found.listed.items() if is_of_an_index(file)]
+        now = found.known.now(records, None if wrong else found.known.settled, upstreams)
         if now != found.known:
             self._pending.append(now)
             self._save(CHUNK)
