@@ -72,11 +72,13 @@ class Condemner:
                 await self._file(one, folder, name, stone)
             else:
                 self._warn(f"{project}: {name}: not the file that was mirrored; it is left alone")
-        if whole and dropped >= folder.listed.keys():
+        gone = names if whole else dropped
+        if whole and gone >= folder.listed.keys():
             one.pages = folder.pages
-            one.forgotten.append((project, WHOLE))
-        elif folder.page is not None and any(file.filename in dropped for file in folder.page.files):
-            rest = tuple(file for file in folder.page.files if file.filename not in dropped)
+            if dropped >= names:  # what is left alone is still known to be another file than ours
+                one.forgotten.append((project, WHOLE))
+        elif folder.page is not None and any(file.filename in gone for file in folder.page.files):
+            rest = tuple(file for file in folder.page.files if file.filename not in gone)
             one.page = structs.replace(folder.page, files=rest)
             one.settled = whole is None
         return one

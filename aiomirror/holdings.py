@@ -9,8 +9,10 @@ from __future__ import annotations
 import hashlib
 from typing import TYPE_CHECKING
 
+from msgspec import structs
+
 from aiomirror.errors import PageError
-from aiomirror.plan import FileRecord, HeldFile, Holdings
+from aiomirror.plan import NO_STAT, FileRecord, HeldFile, Holdings
 from aiomirror.simple.read import read_page
 from aiomirror.simple.render import render_html, render_json
 from aiomirror.simple.values import HTML_TYPE, JSON_TYPE, ProjectPage, ProjectStatus
@@ -188,6 +190,10 @@ async def holdings(
     strays = frozenset(name for name in others if folder.is_stray(upstream[name]))
     known = {*files, *(f"{name}.metadata" for name in files), *listed, *upstream, *PAGES}
     unlisted = await folder.unlisted(stats.keys() - known)
+    wrong = {
+        name: structs.replace(remembered.records[name], stat=NO_STAT)
+        for name in others & remembered.records.keys()
+    }
     return Holdings(
         listed,
         files,
@@ -195,6 +201,7 @@ async def holdings(
         fresh=tuple(folder.fresh),
         published=page is not None,
         unlisted=unlisted,
+        wrong=wrong,
         local=remembered.local
         | {name for name in files.keys() - remembered.records.keys() if not is_of_an_index(listed.get(name))},
     )

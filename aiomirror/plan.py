@@ -133,6 +133,8 @@ class Holdings(msgspec.Struct, frozen=True):
     """Files and siblings that earlier runs made and that neither our page nor upstream's lists any more."""
     local: frozenset[str] = frozenset()
     """Files that nobody has seen to be upstream's so far."""
+    wrong: Mapping[str, FileRecord] = msgspec.field(default_factory=dict)
+    """Of files that are not right, that our page lists no more and upstream does: what they were once."""
 
     def damaged(self) -> list[str]:
         """Files that our page names and that are not, or not as it says, on disk."""
@@ -302,10 +304,13 @@ class _Planner:
             wanted=frozenset(self.wanted),
             facts=self._facts,
             fresh=self._holdings.fresh,
-            damaged=tuple(
-                FileRecord(name, ours.hashes["sha256"], NO_STAT)
-                for name, ours in self._holdings.listed.items()
-                if name in self._damaged and "sha256" in ours.hashes
+            damaged=(
+                *self._holdings.wrong.values(),
+                *(
+                    FileRecord(name, ours.hashes["sha256"], NO_STAT)
+                    for name, ours in self._holdings.listed.items()
+                    if name in self._damaged and "sha256" in ours.hashes
+                ),
             ),
             published=self._holdings.published,
             problems=tuple(self._problems),

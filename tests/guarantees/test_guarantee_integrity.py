@@ -156,6 +156,38 @@ def rotten(path: Path) -> None:
     path.write_bytes(bytes(len(path.read_bytes())))
 
 
+@pytest.mark.parametrize("meanwhile", ["failed", "pruned", "unwanted"])
+def test_G5_damage_is_mended_whenever_that_can_be(mirror: Mirror, meanwhile: str) -> None:
+    """What upstream had no copy of for some nights, or nothing wanted, is still known to be the mirror's."""
+    mirror.upstream.add_file("foo", SDIST)
+    mirror.upstream.add_file("foo", "foo-2.0.tar.gz")
+    mirror.upstream.add_file("bar", "bar-1.tar.gz")
+    mirror.sync("foo==1.0", "bar")
+    path = mirror.path(SDIST)
+    whole = path.read_bytes()
+    path.write_bytes(whole[:-10])
+    if meanwhile == "failed":
+        mirror.upstream.always(f"/files/foo/{SDIST}", Status(503))
+        for _ in range(3):
+            mirror.sync("foo==1.0", "bar", code=1)
+        assert not mirror.listed("foo")
+        mirror.index(code=5)
+        assert not mirror.listed("foo")
+        mirror.upstream.always(f"/files/foo/{SDIST}")
+    elif meanwhile == "pruned":
+        for _ in range(2):
+            mirror.sync("bar", "--prune", "--grace", "0s")
+        assert path.exists()
+    else:
+        mirror.upstream.always(f"/files/foo/{SDIST}", Status(503))
+        mirror.sync("foo==2.0", "bar", code=1)
+        mirror.sync("foo==2.0", "bar")
+        mirror.upstream.always(f"/files/foo/{SDIST}")
+    mirror.sync("foo==1.0", "bar")
+    assert path.read_bytes() == whole
+    assert SDIST in mirror.listed("foo")
+
+
 @pytest.mark.parametrize("damage", [cut, empty, missing, rotten])
 @pytest.mark.parametrize("stateless", [False, slow(True)])
 @pytest.mark.parametrize("name", [SDIST, WHEEL, f"{WHEEL}.metadata", "index.html", "index.v1_json"])
