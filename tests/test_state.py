@@ -453,3 +453,32 @@ def test_read_only_does_without_what_is_damaged(path: Path, damage: Callable[[Pa
         assert records(state, SIX) == {}
         assert len(state.warnings) == 1
     assert [entry.name for entry in path.parent.iterdir()] == [path.name]
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        "UPDATE settled SET wanted = 'no JSON'",
+        "UPDATE settled SET wanted = CAST(x'5b22ff225d' AS TEXT)",
+        "UPDATE settled SET left_out = '[]'",
+        "UPDATE files SET inode = 'many'",
+    ],
+)
+@pytest.mark.parametrize("writable", [True, False])
+def test_a_damaged_part_costs_one_run(tmp_path: Path, damage: str, *, writable: bool) -> None:
+    """What the database itself takes for whole: the next run does without it, or begins it anew."""
+    path = tmp_path / "state.sqlite"
+    known = Remembered(SIX, {"six-1.0.tar.gz": record("six-1.0.tar.gz")}, Settled("demand", "digest"))
+    with State.open(path) as state:
+        state.save([known])
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute(damage)
+    with State.open(path, writable=writable) as state:
+        assert not state.warnings
+        with pytest.raises(DestinationError, match="damaged"):
+            state.recall([SIX])
+    assert path.exists() is not writable
+    if writable:
+        assert path.with_name("state.sqlite.damaged-1").exists()
+        with State.open(path) as state:
+            assert state.recall([SIX]) == {SIX: Remembered(SIX)}

@@ -51,10 +51,12 @@ class Closures:
         with self._using() as connection:
             query = "SELECT pages, root, content FROM closures WHERE demand = ?"
             row = connection.execute(query, (demand,)).fetchone()
-        if row is None:
-            return None
-        pages = {cast("NormalizedName", name): PageMark(*mark) for name, mark in _unpacked(row[0]).items()}
-        return ClosureRecord(pages, row[1], _unpacked(row[2]))
+            if row is None:
+                return None
+            marks = {
+                cast("NormalizedName", name): PageMark(*mark) for name, mark in _unpacked(row[0]).items()
+            }
+            return ClosureRecord(marks, row[1], _unpacked(row[2]))
 
     def save(self, demand: str, record: ClosureRecord) -> None:
         """Keep the closure in place of an earlier one of the same demand; the oldest ones are dropped."""

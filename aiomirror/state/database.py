@@ -5,8 +5,11 @@ from __future__ import annotations
 import itertools
 import os
 import sqlite3
+import zlib
 from contextlib import closing, contextmanager, suppress
 from typing import TYPE_CHECKING
+
+import msgspec
 
 from aiomirror.errors import DestinationError
 
@@ -126,6 +129,8 @@ _PAGE_SIZE = 2048
 _BUSY = 5.0
 """Seconds to wait for a reader outside this program."""
 _DAMAGED = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
+UNREADABLE = (ValueError, TypeError, AttributeError, zlib.error, msgspec.MsgspecError)
+"""What comes of bytes that SQLite returns and that nobody has written."""
 
 
 class _Unusable(Exception):  # noqa: N818 (told to nobody: the file is moved aside)
@@ -171,7 +176,7 @@ def connect(path: Path, *, writable: bool) -> tuple[sqlite3.Connection, tuple[st
         try:
             return _ready(path), ()
         except _Unusable as why:
-            aside = _move_aside(path)
+            aside = move_aside(path)
             return _ready(path), (f"{path}: {why}; moved to {aside.name} and begun anew",)
 
 
@@ -190,7 +195,7 @@ def _ready(path: Path) -> sqlite3.Connection:
         _prepare(path, connection)
     except BaseException as error:
         connection.close()
-        if isinstance(error, sqlite3.DatabaseError) and _is_damage(error):
+        if isinstance(error, Exception) and is_damage(error):
             raise _Unusable("not a usable database") from error
         raise
     return connection
@@ -201,9 +206,13 @@ def _make_private(path: Path) -> None:
     os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600))
 
 
-def _is_damage(error: sqlite3.DatabaseError) -> bool:
-    # The extended code has the primary one in its lowest byte.
-    return getattr(error, "sqlite_errorcode", 0) & 0xFF in _DAMAGED
+def is_damage(error: Exception) -> bool:
+    """Whether what was read is no database, or not what was written: text and JSON that are none."""
+    if not isinstance(error, sqlite3.DatabaseError):
+        return isinstance(error, UNREADABLE)
+    # The extended code has the primary one in its lowest byte; of text the module itself complains.
+    code = getattr(error, "sqlite_errorcode", None)
+    return "decode" in str(error) if code is None else code & 0xFF in _DAMAGED
 
 
 def _prepare(path: Path, connection: sqlite3.Connection) -> None:
@@ -245,7 +254,7 @@ def _pragma(connection: sqlite3.Connection, name: str) -> int | str:
     return value
 
 
-def _move_aside(path: Path) -> Path:
+def move_aside(path: Path) -> Path:
     """Give the file, and what SQLite keeps beside it, another name; the new name of the file."""
     names = (path.with_name(f"{path.name}.damaged-{number}") for number in itertools.count(1))
     aside = next(name for name in names if not os.path.lexists(name))
@@ -266,7 +275,7 @@ def _copy(path: Path) -> tuple[sqlite3.Connection, tuple[str, ...]]:
         with closing(_connect(uri)) as source:
             _checked_version(path, source)
             return _in_memory(path, source), ()
-    except (sqlite3.DatabaseError, _Unusable) as why:
+    except (sqlite3.DatabaseError, UnicodeDecodeError, _Unusable) as why:
         return _in_memory(path, None), (f"{path}: cannot be read ({why}); every file is looked at anew",)
 
 

@@ -73,10 +73,10 @@ class Desired:
         with self._using() as connection:
             query = "SELECT seen, listed, wanted FROM visits WHERE project = ?"
             row = connection.execute(query, (project,)).fetchone()
-        if row is None:
-            return None
-        wanted = {name: tuple(texts) for name, texts in json.loads(row[2]).items()}
-        return Visited(row[0], row[1], wanted)
+            if row is None:
+                return None
+            wanted = {name: tuple(texts) for name, texts in json.loads(row[2]).items()}
+            return Visited(row[0], row[1], wanted)
 
     @staticmethod
     def save_visits(connection: sqlite3.Connection, visited: Mapping[NormalizedName, Visited]) -> None:
@@ -95,7 +95,7 @@ class Desired:
         """File name → why the last visit that was obeyed left it out; None where none has said."""
         with self._using() as connection:
             row = connection.execute("SELECT left_out FROM reasons WHERE project = ?", (project,)).fetchone()
-        return None if row is None else unpacked(row[0])
+            return None if row is None else unpacked(row[0])
 
     def asked(self) -> set[tuple[str, str, str]]:
         """The requirements of the last complete run: project, text, origin."""
@@ -198,11 +198,11 @@ class Desired:
         with self._using() as connection:
             rows = connection.execute(
                 "SELECT verb, started, seconds, exit_code, complete, counts FROM runs ORDER BY number DESC"
-            ).fetchall()
-        return [
-            Run(verb, started, seconds, code, bool(complete), json.loads(counts))
-            for verb, started, seconds, code, complete, counts in rows
-        ]
+            )
+            return [
+                Run(verb, started, seconds, code, bool(complete), json.loads(counts))
+                for verb, started, seconds, code, complete, counts in rows
+            ]
 
     def begin_run(self, run: Run) -> int:
         """Note that a run is under way, and forget the oldest; its number."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 import threading
 from collections import defaultdict
 from contextlib import contextmanager, suppress
@@ -13,11 +14,17 @@ import msgspec
 from aiomirror.errors import DestinationError
 from aiomirror.plan import FileRecord, FileStat, Remembered, Settled
 from aiomirror.state.closures import Closures
-from aiomirror.state.database import connect, transaction, translated
+from aiomirror.state.database import (
+    UNREADABLE,
+    connect,
+    is_damage,
+    move_aside,
+    transaction,
+    translated,
+)
 from aiomirror.state.desired import Desired, is_distribution
 
 if TYPE_CHECKING:
-    import sqlite3
     from collections.abc import Collection, Iterator, Mapping, Sequence
     from pathlib import Path
     from types import TracebackType
@@ -51,9 +58,11 @@ class State:
     may be called from any thread; one process writes at a time, the one that holds the mirror.
     """
 
-    def __init__(self, path: Path, connection: sqlite3.Connection, warnings: tuple[str, ...] = ()) -> None:
+    def __init__(
+        self, path: Path, connection: sqlite3.Connection, warnings: tuple[str, ...] = (), *, writable: bool
+    ) -> None:
         self.path, self.warnings = path, warnings
-        self._connection = connection
+        self._connection, self._writable = connection, writable
         self._lock = threading.Lock()
         self.desired = Desired(self._using, self._changing)
         """What was asked for, what nothing asks for any more, and the runs that found it out."""
@@ -69,7 +78,7 @@ class State:
         Raises:
             DestinationError: a newer aiomirror wrote it, or the disk refuses.
         """
-        return cls(path, *connect(path, writable=writable))
+        return cls(path, *connect(path, writable=writable), writable=writable)
 
     def recall(self, projects: Sequence[NormalizedName]) -> dict[NormalizedName, Remembered]:
         """What is known of each of these projects; nothing, for one that is not known."""
@@ -144,13 +153,32 @@ class State:
         self.close()
 
     @contextmanager
-    def _using(self) -> Iterator[sqlite3.Connection]:
+    def _opened(self) -> Iterator[sqlite3.Connection]:
         with self._lock, translated(self.path):
             yield self._connection
 
     @contextmanager
+    def _using(self) -> Iterator[sqlite3.Connection]:
+        """For what is read; all that is made of it belongs within."""
+        with self._opened() as connection:
+            try:
+                yield connection
+            except (sqlite3.DatabaseError, *UNREADABLE) as error:
+                if not is_damage(error):
+                    raise
+                raise self._given_up(error) from error
+
+    def _given_up(self, error: Exception) -> DestinationError:
+        """Where a part of it turns out to be damaged, move it aside: the next run begins it anew."""
+        why = f"damaged: {str(error)[:80]}"
+        if self._writable:
+            self._connection.close()
+            why += f"; moved to {move_aside(self.path).name}, and begun anew by the next run"
+        return DestinationError(str(self.path), why)
+
+    @contextmanager
     def _changing(self) -> Iterator[sqlite3.Connection]:
-        with self._using() as connection, transaction(connection):
+        with self._opened() as connection, transaction(connection):
             yield connection
 
 
