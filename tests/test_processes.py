@@ -516,3 +516,20 @@ def test_a_system_without_room_for_more(tmp_path: Path, monkeypatch: pytest.Monk
         [warning] = helpers.warnings
     assert warning.startswith("fetching in 1 instead of 4 processes: ")
     assert len(os.listdir("/proc/self/fd")) == opened  # noqa: PTH208 (as above)
+
+
+def test_one_that_cannot_write_ends_without_a_word(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """The process that holds the mirror tells of it, be it of the end of this one."""
+
+    def serve(*_: object) -> None:
+        raise DestinationError("/mirror", "no space left on device")
+
+    monkeypatch.setattr(forking, "cores", lambda: 2)
+    monkeypatch.setattr(threading, "active_count", lambda: 1)
+    monkeypatch.setattr(forking, "serve", serve)
+    with forking.Helpers(Config(index_url="", dest=tmp_path), None) as helpers:
+        (connection,) = helpers.connections
+        assert connection.recv(1) == b""
+    assert capfd.readouterr().err == ""

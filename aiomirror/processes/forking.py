@@ -10,6 +10,7 @@ import threading
 from contextlib import suppress
 from typing import TYPE_CHECKING, Self
 
+from aiomirror.errors import DestinationError
 from aiomirror.processes.helper import serve
 from aiomirror.store import cores
 
@@ -87,6 +88,8 @@ class Helpers:
                 one.close()  # or nobody would notice when that process is gone
             serve(connection, self._config, processes, self._loop_factory)
             code = 0
+        except DestinationError:  # which the other one will meet, too, and tell
+            pass
         except BaseException:  # noqa: BLE001 (there is nobody left to raise it to)
             sys.excepthook(*sys.exc_info())
         finally:
