@@ -12,6 +12,7 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -24,7 +25,7 @@ from faults import Stall, Status
 from mirror import Ran, facts
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from mirror import Mirror
@@ -612,6 +613,125 @@ def test_a_mirror_that_another_run_holds(verify: Verify) -> None:
 def test_an_empty_mirror(tmp_path: Path) -> None:
     (tmp_path / "mirror").mkdir()
     assert main(["verify", "-d", str(tmp_path / "mirror")]) == 0
+
+
+# -- mirrors that may not be written
+
+
+def everything(folder: Path) -> dict[str, tuple[int, int, int]]:
+    """What changes when anything is made, written, renamed or removed, the private folder included."""
+    found = {str(path.relative_to(folder)): path.lstat() for path in (folder, *folder.rglob("*"))}
+    return {name: (stat.st_ino, stat.st_mtime_ns, stat.st_ctime_ns) for name, stat in found.items()}
+
+
+def ended(folder: Path, *args: str) -> Ran:
+    """A process of its own that verifies ``folder``, bound by permissions even as the superuser's."""
+    bound = ["setpriv", "--bounding-set=-dac_override,-dac_read_search"] if os.geteuid() == 0 else []
+    if bound and (not shutil.which(bound[0]) or subprocess.run([*bound, "true"], check=False).returncode):
+        pytest.skip("the superuser may write everywhere")
+    argv = [*bound, sys.executable, "-m", "aiomirror", "verify", "-d", str(folder), *args]
+    process = subprocess.run(argv, capture_output=True, text=True, check=False, timeout=60)
+    assert "Traceback" not in process.stderr
+    return Ran(process.returncode, process.stdout, process.stderr)
+
+
+@contextmanager
+def closed(*modes: tuple[Path, int]) -> Iterator[None]:
+    """Files and folders with these modes for a while."""
+    with ExitStack() as stack:
+        for path, _ in modes:
+            stack.callback(path.chmod, path.stat().st_mode)
+        for path, mode in modes:
+            path.chmod(mode)
+        yield
+
+
+@contextmanager
+def read_only(mirror: Mirror) -> Iterator[Path]:
+    """The mirror once more, on a file system that nobody can write to, if the system lets us have one."""
+    place = mirror.folder / "medium"
+    place.mkdir()
+    mount = subprocess.run(["mount", "--bind", mirror.dest, place], capture_output=True, check=False)
+    if mount.returncode:
+        pytest.skip("cannot mount a file system here")
+    try:
+        subprocess.run(["mount", "-o", "remount,ro,bind", place], check=True)
+        yield place
+    finally:
+        subprocess.run(["umount", "-l", place], check=True)
+
+
+@pytest.mark.parametrize("option", ["--quick", "--no-progress"])
+def test_a_mirror_on_a_read_only_file_system(verify: Verify, option: str) -> None:
+    with read_only(verify.mirror) as place:
+        before = everything(verify.mirror.dest)
+        ran = ended(place, option)
+        assert (ran.code, ran.err) == (0, "")
+        assert ran.out.startswith("3 files right in 2 projects, ")
+        assert (" 0 B hashed " in ran.out) == (option == "--quick")
+        flipped(verify.mirror.path(SDIST))
+        assert ended(place).code == 5
+        assert everything(verify.mirror.dest).keys() == before.keys()
+        assert ended(place, "--repair", "-i", verify.mirror.upstream.url).code == 6
+
+
+def test_a_medium_without_what_runs_keep(verify: Verify) -> None:
+    shutil.rmtree(verify.mirror.dest / ".aiomirror")
+    with read_only(verify.mirror) as place:
+        ran = ended(place)
+        assert (ran.code, ran.err) == (0, "")
+        assert not (place / ".aiomirror").exists()
+
+
+def test_a_read_only_mirror_that_another_run_holds(verify: Verify) -> None:
+    with (
+        read_only(verify.mirror) as place,
+        (verify.mirror.dest / ".aiomirror" / "lock").open("r+") as lock,
+    ):
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        ran = ended(place)
+        assert ran.code == 6
+        assert "another run holds this mirror" in ran.err
+        fcntl.flock(lock, fcntl.LOCK_SH)  # as one that only reads has it
+        assert ended(place).code == 0
+
+
+@pytest.mark.parametrize("option", ["--quick", "--no-progress"])
+def test_a_mirror_that_is_not_ours_to_write_to(verify: Verify, option: str) -> None:
+    dest = verify.mirror.dest
+    folders = [path for path in (dest, *dest.rglob("*")) if path.is_dir()]
+    lock, state = dest / ".aiomirror" / "lock", dest / ".aiomirror" / "state.sqlite"
+    with closed((lock, 0o444), (state, 0o444), *((path, 0o555) for path in folders)):
+        before = everything(dest)
+        ran = ended(dest, option)
+        assert (ran.code, ran.err) == (0, "")
+        assert everything(dest) == before
+        with lock.open() as held:
+            fcntl.flock(held, fcntl.LOCK_EX)
+            assert ended(dest).code == 6
+
+
+def test_a_mirror_whose_lock_is_not_ours_to_see(verify: Verify) -> None:
+    """As it is for everybody but the user that syncs."""
+    private = verify.mirror.dest / ".aiomirror"
+    with closed((private, 0o000), (verify.mirror.dest, 0o555)):
+        before = {name: one for name, one in everything(verify.mirror.dest).items() if "/" not in name}
+        ran = ended(verify.mirror.dest)
+        assert ran.code == 0
+        assert ran.out.startswith("3 files right in 2 projects, ")
+        assert ran.warnings() == [
+            f"{private}/lock: permission denied; read without the lock, so a run may change files meanwhile",
+            f"{private}/state.sqlite: cannot be read (permission denied); every file is looked at anew",
+        ]
+        after = everything(verify.mirror.dest)
+        assert {name: one for name, one in after.items() if "/" not in name} == before
+
+
+@pytest.mark.parametrize("name", [".", ".aiomirror", ".aiomirror/partial"])
+def test_one_folder_that_is_not_ours_to_write_to(verify: Verify, name: str) -> None:
+    with closed((verify.mirror.dest / name, 0o555)):
+        ran = ended(verify.mirror.dest)
+    assert (ran.code, ran.err) == (0, "")
 
 
 # -- signals

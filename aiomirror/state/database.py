@@ -266,17 +266,28 @@ def move_aside(path: Path) -> Path:
 
 def _copy(path: Path) -> tuple[sqlite3.Connection, tuple[str, ...]]:
     """The state copied into memory, or an empty one there, and what was wrong with it."""
-    if not path.exists():
-        return _in_memory(path, None), ()
-    # While nobody has it open there is no -wal; "immutable" then keeps SQLite from making one.
-    unused = not path.with_name(f"{path.name}-wal").exists()
-    uri = f"{path.absolute().as_uri()}?mode=ro{'&immutable=1' if unused else ''}"
     try:
+        if not _is_there(path):
+            return _in_memory(path, None), ()
+        # While nobody has it open there is no -wal; "immutable" then keeps SQLite from making one.
+        unused = not _is_there(path.with_name(f"{path.name}-wal"))
+        uri = f"{path.absolute().as_uri()}?mode=ro{'&immutable=1' if unused else ''}"
         with closing(_connect(uri)) as source:
             _checked_version(path, source)
             return _in_memory(path, source), ()
-    except (sqlite3.DatabaseError, UnicodeDecodeError, _Unusable) as why:
+    except (sqlite3.DatabaseError, UnicodeDecodeError, _Unusable, PermissionError) as error:
+        # The folder is closed to all but the user of the runs.
+        why = "permission denied" if isinstance(error, PermissionError) else error
         return _in_memory(path, None), (f"{path}: cannot be read ({why}); every file is looked at anew",)
+
+
+def _is_there(path: Path) -> bool:
+    """Unlike ``exists``, of which some versions of Python take a folder that is closed for an empty one."""
+    try:
+        path.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    return True
 
 
 def _in_memory(path: Path, source: sqlite3.Connection | None) -> sqlite3.Connection:

@@ -10,6 +10,7 @@ import time
 from typing import TYPE_CHECKING, TypeVar
 
 from aiomirror.errors import LockedError
+from aiomirror.store.entries import open_folder
 from aiomirror.store.faults import translated
 from aiomirror.store.tree import PRIVATE
 
@@ -22,6 +23,7 @@ T = TypeVar("T")
 
 _NAME = "lock"
 _OPEN = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+_LOOK = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 _LONGEST = 1000
 """Bytes of the holder's text that are read."""
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.05, 2.0
@@ -46,7 +48,7 @@ class Lock:
             self._file = os.open(_NAME, _OPEN, 0o600, dir_fd=tree.private)
         try:
             with translated(where):
-                self._lock(tree)
+                self._lock(tree, fcntl.LOCK_EX)
                 # The file stays when the run ends: removing it would let two runs lock two files of one name.
                 os.ftruncate(self._file, 0)
                 os.write(self._file, hold.encode(errors="replace"))
@@ -54,9 +56,28 @@ class Lock:
             self.release()
             raise
 
-    def _lock(self, tree: Tree) -> None:
+    def look(self, tree: Tree) -> None:
+        """Take it together with others that only read, and write nothing; LockedError when a run has it.
+
+        DestinationError when that cannot be done, as of a mirror that has no lock yet.
+        """
+        where = tree.where(PRIVATE, _NAME)
+        with translated(where):
+            private = open_folder(PRIVATE, tree.root)
+            try:
+                self._file = os.open(_NAME, _LOOK, dir_fd=private)
+            finally:
+                os.close(private)
         try:
-            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            with translated(where):
+                self._lock(tree, fcntl.LOCK_SH)
+        except BaseException:
+            self.release()
+            raise
+
+    def _lock(self, tree: Tree, how: int) -> None:
+        try:
+            fcntl.flock(self._file, how | fcntl.LOCK_NB)
         except BlockingIOError:
             text = os.read(self._file, _LONGEST).decode(errors="replace")
             raise LockedError(tree.where(), "".join(filter(str.isprintable, text))) from None

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 from contextlib import suppress
 from typing import TYPE_CHECKING, Self
 
-from aiomirror.errors import DestinationError
+from aiomirror.errors import DestinationError, LockedError
 from aiomirror.store import draft, inspection, reading, removal, siblings
 from aiomirror.store.digests import Expectation
 from aiomirror.store.hops import Hops
@@ -27,13 +28,18 @@ if TYPE_CHECKING:
     from aiomirror.store.inspection import Folder, Hashed, Tally
     from aiomirror.store.pages import PageWrite, Published
 
+_FORBIDDEN = frozenset({errno.EACCES, errno.EPERM, errno.EROFS})
+"""What the system says of a folder that can be read and may not be written."""
+
 
 class Store:
     """A mirror that is held: an async context manager, and everything that touches its files.
 
     ``hold`` is what another run is told about this one while it waits outside.  Without ``create`` the folder
     has to be there.  Without ``writable`` it need not be, nothing is changed or locked, and what writes must
-    not be called.  ``processes`` is how many use it, this one included, and keep a processor busy each.
+    not be called.  With ``or_read`` that becomes of a folder that may not be written, but for the lock, which
+    is taken where it can be; ``warnings`` tell of one that could not.  ``processes`` is how many use it, this
+    one included, and keep a processor busy each.
 
     Every method may raise DestinationError, and ValueError for a name that is not one plain path component
     or, for a project, not normalised: the caller's mistake.
@@ -46,11 +52,13 @@ class Store:
         hold: str | None = None,
         create: bool = True,
         writable: bool = True,
+        or_read: bool = False,
         processes: int = 1,
     ) -> None:
-        self.dest = dest
+        self.dest, self.writable = dest, writable
+        self.warnings: tuple[str, ...] = ()
         self.state_path = dest / PRIVATE / "state.sqlite"
-        self._create, self._writable = create, writable
+        self._create, self._or_read = create, or_read
         self._hold = this_process() if hold is None else hold
         self._tree = Tree(dest)
         self._lock, self._holds = Lock(), False
@@ -70,14 +78,40 @@ class Store:
         LockedError when another run holds the mirror.  No hop: there is nothing yet that it would delay.
         """
         try:
-            if self._writable:
-                self._take()
+            if self.writable:
+                self._take_or_read() if self._or_read else self._take()
             else:
                 self._tree.open_to_read()
         except BaseException:
             self._close()
             raise
         return self
+
+    def _take_or_read(self) -> None:
+        try:
+            self._take()
+        except LockedError:
+            raise
+        except DestinationError as error:
+            if _errno(error) not in _FORBIDDEN:
+                raise
+            self._only_read(error)
+
+    def _only_read(self, why: DestinationError) -> None:
+        """Go on without writing, with the lock if that can be had."""
+        self.writable = self._holds = False
+        self._tree.close()
+        self._tree.open_to_read()
+        if self._lock.held:
+            return
+        try:
+            self._lock.look(self._tree)
+        except LockedError:
+            raise
+        except DestinationError as error:
+            # Where nobody can write, and no run has left a lock, none is under way.
+            if (_errno(why), _errno(error)) != (errno.EROFS, errno.ENOENT):
+                self.warnings = (f"{error}; read without the lock, so a run may change files meanwhile",)
 
     def _take(self) -> None:
         self._tree.open(create=self._create)
@@ -211,3 +245,8 @@ class Store:
     async def set_aside(self, name: str, content: bytes) -> str:
         """Keep ``content`` for a person to look at, in place of what had that name; its path."""
         return await self._hops.run(removal.set_aside, self._tree, name, content)
+
+
+def _errno(error: DestinationError) -> int | None:
+    """The system's number of what it was made of."""
+    return error.__cause__.errno if isinstance(error.__cause__, OSError) else None

@@ -157,10 +157,12 @@ class Tree:
 
     def probe(self) -> None:
         """DestinationError unless files can be written now."""
-        with translated(self.dest):
-            # Asked first, because an attempt leaves a new modification time on the root.
-            if not os.access(".", os.W_OK | os.X_OK, dir_fd=self.root):
-                _attempt(self.root)
+        # In the private folder the state's log is made.
+        for folder, parts in ((self.root, ()), (self.private, (PRIVATE,))):
+            with translated(self.dest, *parts):
+                # Asked first, because an attempt leaves a new modification time on the folder.
+                if not os.access(".", os.W_OK | os.X_OK, dir_fd=folder):
+                    _attempt(folder)
         with translated(self.dest, PRIVATE, _PARTIAL), Temporary(self) as temporary:
             temporary.write([b"probe"])
 

@@ -42,7 +42,7 @@ async def verify(config: Config, reporter: Reporter, *, quick: bool = False, rep
     """Compare what the mirror's pages list with the disk; everything that is wrong is in the report.
 
     ``quick`` believes records of files whose ``stat`` has not changed.  Without ``repair`` only the state is
-    written: the records of files that proved right.
+    written: the records of files that proved right; and nothing where the mirror may not be written.
 
     Raises:
         DestinationError: the folder is not there, cannot be used, or is held by another run.
@@ -50,9 +50,11 @@ async def verify(config: Config, reporter: Reporter, *, quick: bool = False, rep
     report = Report(destination=str(config.dest))
     started = time.monotonic()
     async with contextlib.AsyncExitStack() as stack:
-        store = await stack.enter_async_context(Store(config.dest, create=False))
-        state = stack.enter_context(State.open(store.state_path))
+        store = await stack.enter_async_context(Store(config.dest, create=False, or_read=not repair))
+        state = stack.enter_context(State.open(store.state_path, writable=store.writable))
         teller = Teller(report, reporter)
+        for warning in (*store.warnings, *state.warnings):
+            teller.warned(warning)
         repairs = None
         if repair:
             from aiomirror.verify.repairs import Repairs  # noqa: PLC0415 (aiohttp takes its time)
@@ -86,8 +88,6 @@ class _Run:
 
     async def run(self) -> None:
         """Look at everything, to the end or to the signal that ends it."""
-        for warning in self._state.warnings:
-            self._teller.warned(warning)
         work = asyncio.create_task(self._work())
         try:
             with ended_by_signals(work, self._note_signal):
