@@ -611,7 +611,7 @@ def test_a_mirror_that_another_run_holds(verify: Verify) -> None:
 
 
 def test_an_empty_mirror(tmp_path: Path) -> None:
-    (tmp_path / "mirror").mkdir()
+    (tmp_path / "mirror" / ".aiomirror").mkdir(parents=True)
     assert main(["verify", "-d", str(tmp_path / "mirror")]) == 0
 
 
@@ -732,6 +732,34 @@ def test_one_folder_that_is_not_ours_to_write_to(verify: Verify, name: str) -> N
     with closed((verify.mirror.dest / name, 0o555)):
         ran = ended(verify.mirror.dest)
     assert (ran.code, ran.err) == (0, "")
+
+
+# -- folders that are no mirror
+
+
+@pytest.mark.parametrize("args", [[], ["--quick"], ["--repair", "-i", "http://index.example/simple/"]])
+@pytest.mark.parametrize("content", [[], ["foo/bar/index.html", "notes.txt", "Ünfug/index.html"]])
+def test_a_folder_that_is_no_mirror(verify: Verify, args: list[str], content: list[str]) -> None:
+    """As a mount point without its file system is one."""
+    folder = verify.mirror.folder / "elsewhere"
+    folder.mkdir()
+    for name in content:
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(b"mine")
+    before = everything(folder)
+    assert main(["verify", "-d", str(folder), *args]) == 6
+    said = f"error: {folder}: is no mirror: there is neither .aiomirror nor a page in it\n"
+    assert verify.capsys.readouterr() == ("", said)
+    assert everything(folder) == before
+
+
+@pytest.mark.parametrize("left", ["index.html", "index.v1_json", "foo/index.html", "foo/index.v1_json"])
+def test_what_is_left_of_a_mirror_is_damage(verify: Verify, left: str) -> None:
+    content = (verify.mirror.dest / left).read_bytes()
+    shutil.rmtree(verify.mirror.dest)
+    (verify.mirror.dest / left).parent.mkdir(parents=True)
+    (verify.mirror.dest / left).write_bytes(content)
+    assert verify(code=5).errors()
 
 
 # -- signals

@@ -36,6 +36,14 @@ def make_folder(name: str, within: int, mode: int = 0o777) -> int:
         return open_folder(name, within)
 
 
+def is_folder(name: str, within: int) -> bool:
+    """Whether there is a folder of this name that is no link."""
+    try:
+        return stat.S_ISDIR(os.stat(name, dir_fd=within, follow_symlinks=False).st_mode)
+    except FileNotFoundError:
+        return False
+
+
 def is_regular(name: str, within: int) -> bool:
     """Whether there is a file of this name that is no link."""
     try:

@@ -230,6 +230,10 @@ class Store:
         """The projects that have a page, of these or of all, sorted."""
         return await self._hops.run(reading.projects, self._tree, among)
 
+    async def is_mirror(self) -> bool:
+        """Whether a run has been here: there is its folder, or a page."""
+        return await self._hops.run(reading.is_mirror, self._tree)
+
     async def folders(self) -> list[NormalizedName]:
         """The folders with names of projects, with a page or without, sorted."""
         return await self._hops.run(reading.folders, self._tree)

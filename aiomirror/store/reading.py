@@ -13,9 +13,10 @@ from aiomirror.distributions import core_metadata, requires_python, source_membe
 from aiomirror.errors import DestinationError
 from aiomirror.plan import FileRecord
 from aiomirror.store.digests import Digester
-from aiomirror.store.entries import file_stat, is_regular, open_folder, regular_file
+from aiomirror.store.entries import file_stat, is_folder, is_regular, open_folder, regular_file
 from aiomirror.store.faults import sentence, translated
 from aiomirror.store.names import component, is_component, is_project, project_name
+from aiomirror.store.tree import PRIVATE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator
@@ -172,6 +173,15 @@ def folders(tree: Tree) -> list[NormalizedName]:
                 )
         finally:
             os.close(opened)
+
+
+def is_mirror(tree: Tree) -> bool:
+    """Whether there is what only a run makes: its folder, or a page of the root or of a project."""
+    if not tree.present:
+        raise DestinationError(tree.where(), "is missing")
+    with translated(tree.dest):
+        known = is_folder(PRIVATE, tree.root) or any(is_regular(page, tree.root) for page in _PAGES)
+    return known or any(_has_page(tree, project) for project in folders(tree))
 
 
 def projects(tree: Tree, among: Iterable[NormalizedName] | None = None) -> list[NormalizedName]:

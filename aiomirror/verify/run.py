@@ -24,6 +24,7 @@ from aiomirror.verify.telling import Teller, headline
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
+    from pathlib import Path
 
     from packaging.utils import NormalizedName
 
@@ -45,10 +46,11 @@ async def verify(config: Config, reporter: Reporter, *, quick: bool = False, rep
     written: the records of files that proved right; and nothing where the mirror may not be written.
 
     Raises:
-        DestinationError: the folder is not there, cannot be used, or is held by another run.
+        DestinationError: the folder is not there or no mirror, cannot be used, or is held by another run.
     """
     report = Report(destination=str(config.dest))
     started = time.monotonic()
+    await _check_is_mirror(config.dest)
     async with contextlib.AsyncExitStack() as stack:
         store = await stack.enter_async_context(Store(config.dest, create=False, or_read=not repair))
         state = stack.enter_context(State.open(store.state_path, writable=store.writable))
@@ -66,6 +68,13 @@ async def verify(config: Config, reporter: Reporter, *, quick: bool = False, rep
     report.seconds = time.monotonic() - started
     report.headline = headline(report, hasher.bytes)
     return report
+
+
+async def _check_is_mirror(dest: Path) -> None:
+    """Before anything is made there: a mount point may have nothing mounted on it."""
+    async with Store(dest, create=False, writable=False) as store:
+        if not await store.is_mirror():
+            raise DestinationError(str(dest), "is no mirror: there is neither .aiomirror nor a page in it")
 
 
 class _Run:
