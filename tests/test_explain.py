@@ -14,7 +14,7 @@ from msgspec.structs import replace
 from packaging.utils import canonicalize_name
 
 from aiomirror.errors import DestinationError
-from aiomirror.explain import Condition, Explanation, FileFacts, Presence, ProjectFacts, explain
+from aiomirror.explain import Asked, Condition, Explanation, FileFacts, Presence, ProjectFacts, explain
 from aiomirror.plan import FileRecord, FileStat, Remembered, Visited
 from aiomirror.progress import Silent
 from aiomirror.pruning import DAY, UNASKED, UNLISTED, Withdrawal, Withdrawn
@@ -23,6 +23,7 @@ from aiomirror.state import Run, Trouble
 from aiomirror.state.reasons import packed
 from aiomirror.store import Store
 from aiomirror.targets import parse_targets
+from builders import make_wheel
 from library import Library
 
 if TYPE_CHECKING:
@@ -153,7 +154,8 @@ def test_a_dependency_is_told_with_the_chain_that_led_to_it(library: Library) ->
         state.save([*state.recall([FOO]).values()], {FOO: Visited(5, 4, {NEW: (chain,)})})
         state.desired.save_asked([("foo", chain, "command line")])
     assert file(library, NEW).wanted_by == (chain,)
-    assert project(library, "foo").asked == ((chain, ""),)
+    assert project(library, "foo").asked == (Asked("foo>=1", "app 2.1", tuple(chain.split(" → "))),)
+    assert f"  asked for by  {chain}\n" in asked(library, "foo").headline
     assert "command line" not in asked(library, "foo").headline
 
 
@@ -294,7 +296,7 @@ def test_a_project_that_was_asked_for_in_vain(library: Library) -> None:
     found = project(library, "quux")
     assert found == ProjectFacts(
         canonicalize_name("quux"),
-        asked=(("quux", "command line"),),
+        asked=(Asked("quux", "command line"),),
         problems=("quux: the index has no such project",),
     )
     assert asked(library, "Quux").headline == (
@@ -547,6 +549,51 @@ def test_the_command_goes_by_the_configuration(library: Library) -> None:
     assert "  fits desk\n" in out
     assert "prune may remove it from 2023-12-15 22:13 UTC on" in out
     assert "fits" not in command(library, "foo").out
+
+
+@pytest.fixture
+def following(mirror: Mirror) -> Mirror:
+    """Of which runs follow dependencies; foo requires dep."""
+    mirror.follows = True
+    mirror.upstream.add_file("foo", OLD)
+    content = make_wheel("foo", "2.0", requires=["dep>=1,<4"])
+    mirror.upstream.add_file("foo", "foo-2.0-py3-none-any.whl", content=content, core_metadata=True)
+    mirror.upstream.add_file("dep", "dep-1.0-py3-none-any.whl", core_metadata=True)
+    (mirror.folder / "r (old).txt").write_text("foo >= 1\ndep (>=1)\n")
+    return mirror
+
+
+@pytest.mark.parametrize("args", [["--latest", "1"], ["--latest", "2"], ["--no-deps"]])
+def test_each_requirement_and_its_place_are_told_once_however_the_run_chose(
+    following: Mirror, args: list[str]
+) -> None:
+    path = following.folder / "r (old).txt"
+    following.sync("foo", "-r", str(path), *args)
+    foo, dep = json.loads(command(Library(following), "foo", "dep", "--report", "-").out)
+    by_hand = [
+        {"requirement": "foo", "origin": "command line"},
+        {"requirement": "foo >= 1", "origin": f"{path}:1"},
+    ]
+    assert foo["asked"] in (by_hand, by_hand[:1])  # of two that lead to a version, one may be told
+    assert {"requirement": "dep (>=1)", "origin": f"{path}:2"} in dep["asked"]
+    for one in (foo, dep):
+        for texts in [file["wanted_by"] for file in one["files"] if "wanted_by" in file]:
+            assert len(set(texts)) == len(texts)
+            assert set(texts) <= {f"{by['requirement']} ({by['origin']})" for by in one["asked"]}
+    out = command(Library(following), "foo", "dep").out
+    lines = [line for line in out.splitlines() if "asked for by" in line]
+    assert len(set(lines)) == len(lines)
+    assert f"  asked for by  dep (>=1) ({path}:2)" in lines
+
+
+def test_the_requirement_of_a_dependency_stands_in_the_version_that_has_it(following: Mirror) -> None:
+    following.sync("foo")
+    ran = command(Library(following), "dep", "--report", "-")
+    chain = ["foo (command line)", "foo 2.0", "dep<4,>=1"]
+    (asked,) = json.loads(ran.out)[0]["asked"]
+    assert asked["chain"][:2] == chain[:2]
+    assert asked == {"requirement": asked["chain"][2], "origin": "foo 2.0", "chain": asked["chain"]}
+    assert f"  asked for by  {' → '.join(asked['chain'])}\n" in command(Library(following), "dep").out
 
 
 def test_the_command_wants_a_name(library: Library) -> None:

@@ -3,6 +3,7 @@
 Nobody is asked upstream, nothing is written, and no lock is taken: it may be asked while a run is under way.
 """
 
+from aiomirror.explain.asked import Asked
 from aiomirror.explain.run import explain
 from aiomirror.explain.values import (
     Answer,
@@ -16,6 +17,7 @@ from aiomirror.explain.values import (
 
 __all__ = [
     "Answer",
+    "Asked",
     "Condition",
     "Explanation",
     "FileFacts",

@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING
 import msgspec
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
 
+from aiomirror.explain.asked import Asked
 from aiomirror.explain.values import Condition, FileFacts, Presence, ProjectFacts, Unwanted
 from aiomirror.holdings import PAGES
 from aiomirror.pruning import WHOLE
-from aiomirror.requirements.values import COMMAND_LINE
 from aiomirror.selection.fitting import may_fit
 from aiomirror.simple.filenames import FileKind, parse_filename, version_key
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from packaging.utils import NormalizedName
 
@@ -28,8 +28,6 @@ if TYPE_CHECKING:
     from aiomirror.targets import Target
 
 METADATA = ".metadata"
-ARROW = " → "
-"""Between the steps that lead to a dependency: ``flask>=2 (r.txt:3) → flask 3.0.3 → click>=8``."""
 
 
 class Known(msgspec.Struct, frozen=True):
@@ -77,7 +75,7 @@ def facts(known: Known, terms: Terms, only: str = "") -> ProjectFacts | None:
         published=known.page is not None,
         status=known.page.status.marker if known.page else "active",
         excluded=known.excluded,
-        asked=tuple(sorted({(text, _origin(text, origin)) for text, origin in known.asked})),
+        asked=tuple(sorted({Asked.of(text, origin) for text, origin in known.asked})),
         read=known.visited.seen if known.visited else None,
         listed=known.visited.listed if known.visited else None,
         unwanted=_unwanted(known.stones.get(WHOLE), terms.grace),
@@ -85,12 +83,6 @@ def facts(known: Known, terms: Terms, only: str = "") -> ProjectFacts | None:
         files=tuple(files),
         unnamed={} if only else _unnamed(known),
     )
-
-
-def _origin(text: str, origin: str) -> str:
-    """Where a requirement stands; "" for one that says so itself, as the chain of a dependency does."""
-    says_so = ARROW in text or (origin == COMMAND_LINE and text.endswith(")"))
-    return "" if says_so else origin
 
 
 def _is_told_of(known: Known) -> bool:
@@ -133,10 +125,9 @@ class _Teller:
         # What chose files while the project was asked for chooses none of a project that nothing wants.
         wanted = known.visited.wanted_by if known.visited and not self._whole else {}
         self._wanted: Mapping[str, Iterable[str]] = wanted
-        self._origins: defaultdict[str, list[str]] = defaultdict(list)
+        self._asked: defaultdict[str, list[Asked]] = defaultdict(list)
         for text, origin in sorted(known.asked):
-            if where := _origin(text, origin):
-                self._origins[text].append(where)
+            self._asked[text].append(Asked.of(text, origin))
 
     def names(self) -> set[str]:
         """The distribution files that are here, are wanted, failed, or were left out."""
@@ -159,7 +150,7 @@ class _Teller:
             presence=presence,
             condition=self._condition(name) if presence is not Presence.FOREIGN else None,
             size=stat.size if stat else listed.size if listed else None,
-            wanted_by=() if unwanted else tuple(map(self._with_origin, self._wanted.get(name, ()))),
+            wanted_by=() if unwanted else tuple(self._wanted_by(name)),
             left_out="" if unwanted else known.left_out.get(name, ""),
             unwanted=unwanted,
             targets=tuple(one.name for one in self._terms.targets if _fits(name, listed, one)),
@@ -186,9 +177,16 @@ class _Teller:
             return Condition.DAMAGED
         return Condition.UNVERIFIED if record is None else Condition.TOUCHED
 
-    def _with_origin(self, text: str) -> str:
-        origins = self._origins.get(text)
-        return f"{text} ({', '.join(origins)})" if origins else text
+    def _wanted_by(self, name: str) -> Iterator[str]:
+        """Each requirement once, with every place where it stands; some runs note the same in two ways."""
+        places: defaultdict[str, dict[str, None]] = defaultdict(dict)
+        for text in self._wanted.get(name, ()):
+            for one in self._asked.get(text) or [Asked.of(text, "")]:
+                known = places[str(one) if one.chain else one.requirement]
+                if one.origin and not one.chain:
+                    known[one.origin] = None
+        for text, origins in places.items():
+            yield f"{text} ({', '.join(origins)})" if origins else text
 
 
 def _fits(name: str, listed: ProjectFile | None, target: Target) -> bool:

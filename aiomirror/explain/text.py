@@ -74,8 +74,8 @@ def _headline(facts: ProjectFacts) -> str:
 
 
 def _labelled(facts: ProjectFacts) -> Iterator[tuple[str, str]]:
-    for text, origin in facts.asked:
-        yield "asked for by", f"{text} ({origin})" if origin else text
+    for asked in facts.asked:
+        yield "asked for by", str(asked)
     if not (facts.asked or facts.unwanted or any(file.wanted_by for file in facts.files)):
         yield "asked for by", "no requirement of the last complete sync"
     if facts.excluded:

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
     from packaging.utils import NormalizedName
 
+    from aiomirror.explain.asked import Asked
+
 
 class Presence(enum.StrEnum):
     """Where a file is."""
@@ -86,10 +88,8 @@ class ProjectFacts(msgspec.Struct, frozen=True):
     """As our page has it (PEP 792)."""
     excluded: bool = False
     """By the configuration."""
-    asked: tuple[tuple[str, str], ...] = ()
-    """Text and origin of the requirements of the last complete run that ask for it; a text that says itself
-    where it stands, as the chain of a dependency does, has "" for its origin.
-    """
+    asked: tuple[Asked, ...] = ()
+    """The requirements of the last complete run that ask for it."""
     read: int | None = None
     """When upstream's page was last read and believed, in seconds since 1970."""
     listed: int | None = None
@@ -141,7 +141,7 @@ def _answer(one: Answer) -> dict[str, Any]:
         "published": facts.published,
         "status": facts.status,
         "excluded": facts.excluded,
-        "asked": [{"requirement": text, "origin": origin} for text, origin in facts.asked],
+        "asked": [_asked(one) for one in facts.asked],
         "read": facts.read,
         "listed_upstream": facts.listed,
         "unwanted": _unwanted(facts.unwanted),
@@ -149,6 +149,11 @@ def _answer(one: Answer) -> dict[str, Any]:
         "files": [_file(file) for file in facts.files],
         "left_out": dict(facts.unnamed),
     }
+
+
+def _asked(one: Asked) -> dict[str, Any]:
+    tree = {"requirement": one.requirement, "origin": one.origin}
+    return {**tree, "chain": list(one.chain)} if one.chain else tree
 
 
 def _file(one: FileFacts) -> dict[str, Any]:
