@@ -102,6 +102,7 @@ class Tombstone(msgspec.Struct, frozen=True):
 
 
 UNASKED = "no requirement names the project"
+EXCLUDED = "the configuration excludes the project"
 UNWANTED = "no requirement asks for it"
 UNLISTED = "upstream no longer lists it"
 DELETED = "upstream has deleted the project"

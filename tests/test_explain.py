@@ -17,7 +17,7 @@ from aiomirror.errors import DestinationError
 from aiomirror.explain import Asked, Condition, Explanation, FileFacts, Presence, ProjectFacts, explain
 from aiomirror.plan import FileRecord, FileStat, Remembered, Visited
 from aiomirror.progress import Silent
-from aiomirror.pruning import DAY, UNASKED, UNLISTED, Withdrawal, Withdrawn
+from aiomirror.pruning import DAY, EXCLUDED, UNASKED, UNLISTED, Withdrawal, Withdrawn
 from aiomirror.selection import LeftOut
 from aiomirror.state import Run, Trouble
 from aiomirror.state.reasons import packed
@@ -312,6 +312,17 @@ def test_a_project_that_the_configuration_excludes(library: Library) -> None:
     assert not found.published
 
 
+def test_of_an_excluded_project_nobody_says_that_none_asks_for_it(library: Library) -> None:
+    """Runs leave it out before they note what they are asked for."""
+    path = library.mirror.folder / "other.toml"
+    path.write_text("requirements = ['foo', 'bar']\n[project.bar]\nexclude = true\n")
+    library.mirror.sync("--config", str(path))
+    out = command(library, "bar", "--config", str(path)).out
+    assert "  excluded      by the configuration, whoever asks for it\n" in out
+    assert f": {EXCLUDED}; prune may remove it from " in out
+    assert "no requirement" not in out
+
+
 def test_a_name_that_nothing_is_known_of(library: Library) -> None:
     found = asked(library, "fooo", "foo", "zzz", code=1)
     assert [one.message for one in found.problems] == [
@@ -545,7 +556,7 @@ def test_the_command_goes_by_the_configuration(library: Library) -> None:
         "[[target]]\nname = 'desk'\npython = '3.12'\nplatform = 'windows'\n"
     )
     out = command(library, "quux", "foo", "--config", str(path)).out
-    assert "  excluded      by the configuration\n" in out
+    assert "  excluded      by the configuration, whoever asks for it\n" in out
     assert "  fits desk\n" in out
     assert "prune may remove it from 2023-12-15 22:13 UTC on" in out
     assert "fits" not in command(library, "foo").out

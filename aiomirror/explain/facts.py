@@ -11,7 +11,7 @@ from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from aiomirror.explain.asked import Asked
 from aiomirror.explain.values import Condition, FileFacts, Presence, ProjectFacts, Unwanted
 from aiomirror.holdings import PAGES
-from aiomirror.pruning import WHOLE
+from aiomirror.pruning import EXCLUDED, UNASKED, WHOLE
 from aiomirror.selection.fitting import may_fit
 from aiomirror.simple.filenames import FileKind, parse_filename, version_key
 
@@ -78,7 +78,7 @@ def facts(known: Known, terms: Terms, only: str = "") -> ProjectFacts | None:
         asked=tuple(sorted({Asked.of(text, origin) for text, origin in known.asked})),
         read=known.visited.seen if known.visited else None,
         listed=known.visited.listed if known.visited else None,
-        unwanted=_unwanted(known.stones.get(WHOLE), terms.grace),
+        unwanted=teller.unwanted(known.stones.get(WHOLE)),
         problems=tuple(one.message for one in known.troubles if not one.filename),
         files=tuple(files),
         unnamed={} if only else _unnamed(known),
@@ -94,12 +94,6 @@ def _is_told_of(known: Known) -> bool:
 def _version(name: str, project: NormalizedName) -> VersionKey:
     parsed = parse_filename(name, project)
     return version_key(parsed.version if parsed and parsed.version else "")
-
-
-def _unwanted(stone: Tombstone | None, grace: float) -> Unwanted | None:
-    if stone is None:
-        return None
-    return Unwanted(stone.since, stone.why, int(stone.since + grace))
 
 
 def _unnamed(known: Known) -> dict[str, int]:
@@ -138,12 +132,20 @@ class _Teller:
         found.update(one.filename for one in known.troubles if one.filename)
         return {name for name in found if name not in PAGES and not name.endswith(METADATA)}
 
+    def unwanted(self, stone: Tombstone | None) -> Unwanted | None:
+        """What a tombstone says."""
+        if stone is None:
+            return None
+        # To a run, what is excluded is as what nobody has named.
+        why = EXCLUDED if self._known.excluded and stone.why == UNASKED else stone.why
+        return Unwanted(stone.since, why, int(stone.since + self._terms.grace))
+
     def file(self, name: str) -> FileFacts:
         known = self._known
         listed, presence = self._listed.get(name), self._presence(name)
         stone = known.stones.get(name) or self._whole
         is_ours = presence not in (Presence.FOREIGN, Presence.ABSENT)
-        unwanted = _unwanted(stone, self._terms.grace) if is_ours else None
+        unwanted = self.unwanted(stone) if is_ours else None
         stat = known.stats.get(name)
         return FileFacts(
             filename=name,

@@ -76,10 +76,11 @@ def _headline(facts: ProjectFacts) -> str:
 def _labelled(facts: ProjectFacts) -> Iterator[tuple[str, str]]:
     for asked in facts.asked:
         yield "asked for by", str(asked)
-    if not (facts.asked or facts.unwanted or any(file.wanted_by for file in facts.files)):
-        yield "asked for by", "no requirement of the last complete sync"
     if facts.excluded:
-        yield "excluded", "by the configuration"
+        # No run notes who asks for it all the same.
+        yield "excluded", "by the configuration, whoever asks for it"
+    elif not (facts.asked or facts.unwanted or any(file.wanted_by for file in facts.files)):
+        yield "asked for by", "no requirement of the last complete sync"
     if facts.read is not None:
         listed = counted(facts.listed or 0, "file")
         yield "upstream", f"page last read {moment(facts.read)}, {listed} listed"
