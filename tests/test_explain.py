@@ -348,7 +348,13 @@ def test_a_longer_name_is_no_file_of_the_project(library: Library) -> None:
 
 def test_a_folder_of_somebody_else_is_not_known(library: Library) -> None:
     (library.mirror.dest / "assets").mkdir()
-    assert asked(library, "assets", code=1).headline == "nothing is known of what was asked"
+    found = asked(library, "assets", "asset", code=1)
+    assert found.headline == "nothing is known of what was asked"
+    assert [one.similar for one in found.answers] == [(), ()]
+    assert [one.message for one in found.problems] == [
+        "assets: a folder in which there is nothing of the mirror's",
+        "asset: the mirror knows nothing of it",
+    ]
 
 
 def test_a_mirror_that_is_not_there(library: Library, tmp_path: Path) -> None:

@@ -123,10 +123,18 @@ class _Explainer:
             if is_distribution(filename, project):
                 nearest = nearest or facts(known, self._terms)
         if nearest is None:
-            similar = _similar(canonicalize_name(name), self._projects)
-            return Answer(name, similar=similar), f"the mirror knows nothing of it{_hint(similar)}"
+            return await self._unknown(name)
         similar = _similar(name.rpartition("/")[2], {file.filename for file in nearest.files})
         return Answer(name, similar=similar), f"{_unlisted(nearest)}{_hint(similar)}"
+
+    async def _unknown(self, name: str) -> tuple[Answer, str]:
+        """Nothing is known of a name; some of the similar ones may be folders of which nothing is, either."""
+        meant = canonicalize_name(name)
+        likely = [canonicalize_name(one) for one in _similar(meant, self._projects - {meant})]
+        told = [one for one in likely if facts(await self._known(one), self._terms) is not None]
+        similar: tuple[str, ...] = tuple(told)
+        what = "a folder in which there is nothing of the mirror's" if meant in self._projects else ""
+        return Answer(name, similar=similar), f"{what or 'the mirror knows nothing of it'}{_hint(similar)}"
 
     async def _known(self, project: NormalizedName) -> Known:
         state, desired = self._state, self._state.desired
