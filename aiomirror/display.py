@@ -61,12 +61,12 @@ class LiveDisplay(Lines):
         self._console = Console(file=stream, highlight=False)
         self._resolving = Progress(
             SpinnerColumn("line"),  # the others are not ASCII
-            TextColumn("{task.description}"),
+            TextColumn("{task.description}", markup=False),
             TimeElapsedColumn(),
             console=self._console,
         )
         self._overall = Progress(
-            TextColumn("{task.fields[counts]}"),
+            TextColumn("{task.fields[counts]}", markup=False),
             BarColumn(bar_width=None),
             _Received(table_column=Column(min_width=14, no_wrap=True, justify="right")),
             _Speed(table_column=Column(min_width=10, no_wrap=True, justify="right")),
@@ -76,7 +76,9 @@ class LiveDisplay(Lines):
         )
         self._files = Progress(
             TextColumn(
-                "  {task.description}", table_column=Column(ratio=1, no_wrap=True, overflow="ellipsis")
+                "  {task.description}",
+                markup=False,  # upstream's words are no commands
+                table_column=Column(ratio=1, no_wrap=True, overflow="ellipsis"),
             ),
             BarColumn(bar_width=20, table_column=Column(min_width=20)),
             DownloadColumn(table_column=Column(min_width=14, no_wrap=True, justify="right")),

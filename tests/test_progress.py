@@ -179,6 +179,21 @@ def test_the_display_counts(terminal: Terminal) -> None:
     display.closed(None)
 
 
+@pytest.mark.parametrize(
+    "name", ["foo-1.0[bold red]evil[not bold].tar.gz", "foo-1.0[/bold].tar.gz", "foo-1.0:bug:.tar.gz"]
+)
+def test_the_display_shows_names_as_they_are(terminal: Terminal, name: str) -> None:
+    display = LiveDisplay(terminal)
+    display.projects(1)
+    display.planned(plan(job(name)))
+    display.started(job(name))
+    display._live.refresh()
+    display.failed(Problem(f"foo: {name}: gone", 1, "foo", name))
+    display.closed(None)
+    assert f"  {name} " in shown(terminal)
+    assert f"error: foo: {name}: gone" in shown(terminal)
+
+
 def test_the_display_shows_no_total_before_there_is_one(terminal: Terminal) -> None:
     display = LiveDisplay(terminal)
     display.resolving(36, 2, 69)
