@@ -203,8 +203,8 @@ def summary(report: Report) -> str:
         parts.append(f"{counted(counts[Status.PLANNED], 'file')} to fetch ({size(fetch)})")
     else:
         parts.append(f"{counted(counts[Status.FETCHED], 'file')} fetched ({size(report.received)})")
-    parts.append(f"{counts[Status.HELD]} already held")
-    parts += [f"{counts[status]} {status}" for status in (Status.SKIPPED, Status.FAILED) if counts[status]]
+    parts.append(f"{counts[Status.HELD]:,} already held")
+    parts += [f"{counts[status]:,} {status}" for status in (Status.SKIPPED, Status.FAILED) if counts[status]]
     parts += [pruned(report, fate) for fate in Fate if report.pruned(fate)]
     if report.not_mirrored:
         parts.append(f"{counted(len(report.not_mirrored), 'requirement')} not mirrored")
@@ -226,4 +226,4 @@ def pruned(report: Report, fate: Fate) -> str:
 
 def counted(count: int, what: str) -> str:
     """A number of things: "1 file", "2 files"."""
-    return f"{count} {what}{'' if count == 1 else 's'}"
+    return f"{count:,} {what}{'' if count == 1 else 's'}"

@@ -173,7 +173,8 @@ class Aiomirror:
         return Command(arguments, more)
 
     def fault(self, task: Task, requests: int) -> str:  # noqa: ARG002
-        said = f"{len(task.wanted):,} files right"
+        count = len(task.wanted)
+        said = f"{count:,} file{'' if count == 1 else 's'} right"
         if task.verify and said not in task.log.read_text():
             return f"it does not say: {said}"
         return fault_of_tree(task)

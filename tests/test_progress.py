@@ -12,7 +12,7 @@ from packaging.utils import canonicalize_name
 
 from aiomirror.display import SHOWN, LiveDisplay
 from aiomirror.plan import FileJob, FileRecord, FileStat, HeldFile, ProjectPlan
-from aiomirror.progress import JsonLines, Lines, Silent, printable, size, summary
+from aiomirror.progress import JsonLines, Lines, Silent, counted, printable, size, summary
 from aiomirror.pruning import Fate, Removal
 from aiomirror.report import Outcome, Problem, Report, Status
 from aiomirror.simple.values import ProjectFile, ProjectStatus
@@ -265,6 +265,11 @@ def test_sizes(count: int, text: str) -> None:
 def test_nothing_printable_is_changed_and_nothing_else_is_left() -> None:
     assert printable("caf\u00e9 \u4e2d") == "caf\u00e9 \u4e2d"
     assert printable("a\nb\x1b[0m\u202e\x7f") == "a\\x0ab\\x1b[0m\\x202e\\x7f"
+
+
+@pytest.mark.parametrize(("count", "text"), [(0, "0 files"), (1, "1 file"), (12_345, "12,345 files")])
+def test_counts(count: int, text: str) -> None:
+    assert counted(count, "file") == text
 
 
 def test_the_summary_of_everything() -> None:

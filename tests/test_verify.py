@@ -570,6 +570,13 @@ def test_lines(verify: Verify, args: list[str]) -> None:
 SIZE = len(make_sdist("foo", "1.0", requires_python=">=3.8"))
 
 
+def test_one_of_each(verify: Verify) -> None:
+    shutil.rmtree(verify.mirror.dest / "foo")
+    verify.mirror.sync("foo==1.0", "bar", "--source-only")
+    verify.mirror.path(BAR).unlink()
+    assert verify(code=5).out.startswith("1 file right in 2 projects, 1 damaged, 1 problem, ")
+
+
 def test_quiet_says_problems_only(verify: Verify) -> None:
     (verify.mirror.dest / "foo" / "foo-2.0.tar.gz").write_bytes(b"extra")
     ran = verify("-q")

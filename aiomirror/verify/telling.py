@@ -6,7 +6,7 @@ import signal
 from typing import TYPE_CHECKING
 
 from aiomirror.errors import DamagedError
-from aiomirror.progress import size
+from aiomirror.progress import counted, size
 from aiomirror.report import Outcome, Problem, ProjectReport, Status
 from aiomirror.verify.compare import Kind, several
 
@@ -82,13 +82,13 @@ class Teller:
 def headline(report: Report, hashed: int) -> str:
     """One line that says what came of the run; ``hashed`` in bytes."""
     right, repaired = report.count(Status.HELD), report.count(Status.FETCHED)
-    parts = [f"{right:,} files right in {len(report.projects):,} projects"]
+    parts = [f"{counted(right, 'file')} right in {counted(len(report.projects), 'project')}"]
     if report.index:
         parts.append(f"{repaired:,} fetched anew ({size(report.received)})")
     if damaged := report.count(Status.FAILED):
         parts.append(f"{damaged:,} damaged")
     if report.problems:
-        parts.append(f"{len(report.problems):,} problems")
+        parts.append(counted(len(report.problems), "problem"))
     if report.signal:
         parts.append(f"ended by {signal.Signals(report.signal).name}")
     parts.append(f"{size(hashed)} hashed in {report.seconds:.1f} s")
