@@ -8,6 +8,7 @@ whatever such a run cannot be sure of has none.
 from __future__ import annotations
 
 import enum
+from fractions import Fraction
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -28,6 +29,8 @@ WHOLE = ""
 """In place of a file name: everything of the project."""
 FEW = 4
 """Of so few files half may well go at once."""
+PLACES = 11
+"""Decimal places that a share of files may have: those of a percentage, which is written with nine."""
 FileKey = tuple["NormalizedName", str]
 """Project and file name, or :data:`WHOLE`."""
 
@@ -63,7 +66,9 @@ class PrunePolicy(msgspec.Struct, frozen=True):
 
     def limit(self, held: int) -> int:
         """How many of so many files may go."""
-        return max(self.max_delete_files, int(self.max_delete_share * held))
+        # As it was written: 29% is a little less as a float, and of 100 files one less.
+        share = round(Fraction(self.max_delete_share), PLACES)
+        return max(self.max_delete_files, int(share * held))
 
 
 class Fate(enum.StrEnum):

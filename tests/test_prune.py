@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 from packaging.utils import canonicalize_name
 
+from aiomirror.config.kinds import LIMIT
 from aiomirror.errors import PruneRefusedError, PruneUnsafeError
 from aiomirror.plan import Visited
 from aiomirror.pruning import (
@@ -74,6 +75,29 @@ def test_grace() -> None:
     assert due(stones, 110, 10) == {FOO: (stone("a", 90), stone("b", 100))}
     assert due(stones, 101, 0) == {FOO: (stone("a", 90), stone("b", 100), stone("c", 101))}
     assert not due(stones, 110, 1000)
+
+
+@pytest.mark.parametrize("places", [0, 1, 9])
+def test_a_share_is_as_many_files_as_it_says(places: int) -> None:
+    whole = 100 * 10**places
+    for held in (50, 100, 1000, whole):
+        for part in range(0, whole + 1, max(1, whole // 1000)):
+            share, files = LIMIT.parse(f"{part / 10**places:.{places}f}%")
+            policy = PrunePolicy(max_delete_share=share, max_delete_files=files)
+            assert policy.limit(held) == part * held // whole
+
+
+@pytest.mark.parametrize(("share", "refused"), [("28.999999999%", True), ("29%", False)])
+def test_a_share_of_what_is_held_may_go(mirror: Mirror, share: str, refused: bool) -> None:  # noqa: FBT001
+    for number in range(100):
+        mirror.upstream.add_file("foo", f"foo-{number}.tar.gz", content=b"%d" % number)
+    mirror.sync("foo", "--all-versions")
+    mirror.sync("foo>=29", "--all-versions")
+    ran = mirror.run(
+        "prune", "-d", str(mirror.dest), "--grace", "0s", "--max-delete", share, code=5 if refused else 0
+    )
+    assert len(mirror.files()) == (100 if refused else 71)
+    assert ("29 of 100 files would be removed, and --max-delete allows 28" in ran.err) == refused
 
 
 @pytest.mark.parametrize(
