@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
-from aiomirror.describe import described, sibling
+from aiomirror.describe import described, sibling, why_silent
 from aiomirror.errors import DamagedError, FileError
 from aiomirror.holdings import PAGES, is_of_an_index, lost_status, own_page
 from aiomirror.plan import NO_STAT, FileRecord, HeldFile
@@ -29,8 +29,9 @@ async def rebuild(dest: Path, reporter: Reporter) -> Report:
     """Rebuild the mirror's pages and its state.
 
     A file that our own page lists keeps what the page says of it; any other distribution is described from
-    its own metadata.  A file whose bytes are not those that its page lists is no longer listed, and reported.
-    A project that was hidden because upstream has taken it back stays hidden, as long as the state knows.
+    its own metadata, with a warning when it has none that can be read.  A file whose bytes are not those that
+    its page lists is no longer listed, and reported.  A project that was hidden because upstream has taken it
+    back stays hidden, as long as the state knows.
 
     Raises:
         DestinationError: the folder is no mirror's, or cannot be written.
@@ -128,6 +129,8 @@ class _Rebuilder:
             return None
         metadata = await sibling(self._store, one.project, name, listed)
         fact = listed or await described(self._store, one.project, name, found)
+        if listed is None and (why := await why_silent(self._store, one.project, record, metadata)):
+            self.warn(f"{one.project}: {name}: {why}; it is listed all the same")
         return fact, HeldFile(record, found, metadata)
 
     def warn(self, line: str) -> None:

@@ -206,6 +206,7 @@ def test_files_put_there_by_hand_are_listed(foo: Mirror) -> None:
     (folder / "local_thing-0.8.zip").write_bytes(make_zip_sdist("local-thing", "0.8"))
     before = foo.contents()
     ran = foo.index()
+    assert ran.warnings() == []
     assert foo.listed("local-thing") == [
         "local_thing-0.8.zip",
         "local-thing-0.9.tar.gz",
@@ -220,6 +221,36 @@ def test_files_put_there_by_hand_are_listed(foo: Mirror) -> None:
     assert {name: body for name, body in foo.contents().items() if name in before and "/" in name} == {
         name: body for name, body in before.items() if "/" in name
     }
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "says"),
+    [
+        ("foo-1.1-py3-none-any.whl", b"junk\n", "no wheel whose metadata can be read"),
+        ("foo-1.1-py3-none-any.whl", make_wheel("bar", "1.1"), "no wheel whose metadata can be read"),
+        (
+            "foo-1.1.tar.gz",
+            b"junk\n",
+            "no source archive whose metadata can be read (not the compressed data",
+        ),
+        ("foo-1.1.tar.gz", make_sdist("bar", "1.1"), "(its folder is not named like the archive)"),
+        ("foo-1.1.zip", b"", "(no end of a central directory)"),
+        ("foo-1.1.zip", make_wheel("foo", "1.1"), "no source archive whose metadata can be read ("),
+        ("foo-1.1-py3.12.egg", b"junk\n", ""),
+    ],
+)
+def test_a_file_put_there_by_hand_that_says_nothing_of_itself_is_listed_with_a_warning(
+    foo: Mirror, name: str, content: bytes, says: str
+) -> None:
+    (foo.dest / "foo" / name).write_bytes(content)
+    ran = foo.index()
+    assert foo.listed("foo") == [WHEEL, SDIST, name]
+    assert len(ran.warnings()) == len(ran.report["warnings"]) == bool(says)
+    for line in ran.warnings():
+        assert line.startswith(f"foo: {name}: ")
+        assert says in line
+        assert line.endswith("; it is listed all the same")
+    assert foo.index().warnings() == []
 
 
 def test_a_file_put_there_by_hand_stays_listed_after_a_sync(foo: Mirror) -> None:
