@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import shutil
 import sqlite3
 from contextlib import closing
 from typing import TYPE_CHECKING, Any
@@ -365,6 +366,16 @@ def test_a_mirror_that_is_not_there(library: Library, tmp_path: Path) -> None:
     assert not list((tmp_path / "empty").iterdir())
 
 
+def test_whether_nobody_asked_or_nobody_noted_it(library: Library) -> None:
+    (library.mirror.dest / "baz").mkdir()
+    (library.mirror.dest / "baz" / "baz-1.tar.gz").write_bytes(b"")
+    library.sync("foo", "bar")
+    nobody = "  asked for by  no requirement of the last complete sync\n"
+    assert nobody in asked(library, "baz").headline
+    shutil.rmtree(library.mirror.dest / ".aiomirror")
+    assert "  asked for by  not known: no complete sync is remembered\n" in asked(library, "baz").headline
+
+
 # -- names
 
 
@@ -522,6 +533,7 @@ def test_a_state_that_is_damaged_is_done_without(library: Library) -> None:
     assert found.exit_code == 0
     assert told.warnings == found.warnings
     assert "every file is looked at anew" in found.warnings[0]
+    assert "  asked for by  not known: no complete sync is remembered\n" in found.headline
 
 
 def test_a_file_that_was_found_damaged_before(library: Library) -> None:

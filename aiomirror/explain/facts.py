@@ -48,6 +48,8 @@ class Known(msgspec.Struct, frozen=True):
     troubles: Sequence[Trouble] = ()
     asked: Sequence[tuple[str, str]] = ()
     """Text and origin of each requirement."""
+    noted: bool = True
+    """Whether there is a complete run that has noted what it was asked for."""
     excluded: bool = False
 
 
@@ -76,6 +78,7 @@ def facts(known: Known, terms: Terms, only: str = "") -> ProjectFacts | None:
         status=known.page.status.marker if known.page else "active",
         excluded=known.excluded,
         asked=tuple(sorted({Asked.of(text, origin) for text, origin in known.asked})),
+        noted=known.noted,
         read=known.visited.seen if known.visited else None,
         listed=known.visited.listed if known.visited else None,
         unwanted=teller.unwanted(known.stones.get(WHOLE)),

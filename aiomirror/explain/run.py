@@ -101,6 +101,8 @@ class _Explainer:
         self._asked: defaultdict[str, list[tuple[str, str]]] = defaultdict(list)
         for project, text, origin in state.desired.asked():
             self._asked[project].append((text, origin))
+        runs = state.desired.runs()
+        self._noted = bool(self._asked) or any(run.verb == "sync" and run.complete for run in runs)
         self._stones: defaultdict[str, dict[str, Tombstone]] = defaultdict(dict)
         for (project, filename), stone in state.desired.tombstones().items():
             self._stones[project][filename] = stone
@@ -150,6 +152,7 @@ class _Explainer:
             stones=self._stones.get(project, {}),
             troubles=desired.troubles(project),
             asked=self._asked.get(project, ()),
+            noted=self._noted,
             excluded=project in self._excluded,
         )
 

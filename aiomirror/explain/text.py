@@ -80,7 +80,8 @@ def _labelled(facts: ProjectFacts) -> Iterator[tuple[str, str]]:
         # No run notes who asks for it all the same.
         yield "excluded", "by the configuration, whoever asks for it"
     elif not (facts.asked or facts.unwanted or any(file.wanted_by for file in facts.files)):
-        yield "asked for by", "no requirement of the last complete sync"
+        nobody = "no requirement of the last complete sync"
+        yield "asked for by", nobody if facts.noted else "not known: no complete sync is remembered"
     if facts.read is not None:
         listed = counted(facts.listed or 0, "file")
         yield "upstream", f"page last read {moment(facts.read)}, {listed} listed"

@@ -90,6 +90,8 @@ class ProjectFacts(msgspec.Struct, frozen=True):
     """By the configuration."""
     asked: tuple[Asked, ...] = ()
     """The requirements of the last complete run that ask for it."""
+    noted: bool = True
+    """Whether the state knows of such a run."""
     read: int | None = None
     """When upstream's page was last read and believed, in seconds since 1970."""
     listed: int | None = None
