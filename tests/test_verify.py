@@ -224,6 +224,14 @@ def test_a_mirror_that_is_right(verify: Verify, option: str) -> None:
     assert not verify.mirror.upstream.requests
 
 
+def test_names_that_look_encoded_are_right(verify: Verify) -> None:
+    mirror = verify.mirror
+    mirror.upstream.add_file("foo", "foo-4%2e0.zip", url="/files/foo/foo-4%252e0.zip")
+    mirror.sync("foo", "bar", "--all-versions")
+    assert "foo-4%2e0.zip" in mirror.listed("foo")
+    assert verify().errors() == []
+
+
 def test_quick_hashes_nothing_that_is_as_it_was(verify: Verify) -> None:
     """Not even bit rot, which is what the other way is for."""
     assert " 0 B hashed " in verify("--quick").out

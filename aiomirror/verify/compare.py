@@ -58,9 +58,10 @@ def one_page(page: ProjectPage, form: str, base: str) -> Iterator[Finding]:
 
     yield from map(finding, page.warnings)
     for file in page.files:
-        if unquote(file.url) != unquote(f"{base}{file.filename}"):
+        within = file.url.startswith(base)
+        if not within or unquote(file.url.removeprefix(base)) != file.filename:
             where = shown(urlsplit(file.url)._replace(netloc="", scheme="").geturl() or "/")
-            leaves = "out of the folder" if not file.url.startswith(base) else "elsewhere"
+            leaves = "elsewhere" if within else "out of the folder"
             yield finding(f"the link of {file.filename} leads {leaves}, to {where}")
         if "sha256" not in file.hashes:
             yield finding(f"no sha256 of {file.filename}")
