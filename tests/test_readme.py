@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from aiomirror.cli import arguments, main
-from aiomirror.cli.commands import VERBS
+from aiomirror.cli.verbs import VERBS
 from aiomirror.errors import AiomirrorError
 from option_table import option_table, parsers
 

@@ -13,6 +13,7 @@ from aiomirror.cli.output import Output
 from aiomirror.cli.reading import read
 from aiomirror.cli.sources import Sources, collect
 from aiomirror.cli.surroundings import settled, this_machine
+from aiomirror.cli.verbs import VERBS, check_project, with_verb
 from aiomirror.config import Config, Told, inputs, pruning, requested
 from aiomirror.config.machines import targets
 from aiomirror.errors import AiomirrorError, ConfigError
@@ -30,16 +31,18 @@ if TYPE_CHECKING:
     from aiomirror.progress import Reporter
     from aiomirror.report import Report
 
-VERBS = ("sync", "index", "verify", "prune", "explain")
 SIGINT_EXIT = INTERRUPTED + 2
 
 
 def run(argv: Sequence[str]) -> int:
     """Run one command; never raises for what a user, an upstream or a disk can cause."""
     try:
-        args = arguments.parse(_with_verb(argv))
+        args = _parsed(argv)
     except SystemExit as ended:  # argparse has said what there is to say
         return ended.code if isinstance(ended.code, int) else 2
+    except ConfigError as error:
+        Output().complain(str(error))
+        return error.exit_code
     # Until all sources are read, the command line alone says how to speak.
     command = _Command(args.verb, Output.of(lambda key: getattr(args, key.replace("-", "_"), None)))
     try:
@@ -57,18 +60,21 @@ def run(argv: Sequence[str]) -> int:
         return 1
 
 
+def _parsed(argv: Sequence[str]) -> Namespace:
+    """The arguments, ``sync`` being meant where there is no verb; raises as both steps of it do."""
+    if argv and argv[0].isalpha() and argv[0] not in VERBS:  # before its options are no options of sync
+        check_project(argv[0])
+    args = arguments.parse(with_verb(argv))
+    if args.verb != argv[0] and args.requirements:
+        check_project(args.requirements[0])
+    return args
+
+
 def _innermost(error: BaseException) -> BaseException:
     """What task groups have wrapped."""
     while isinstance(error, BaseExceptionGroup):
         error = error.exceptions[0]
     return error
-
-
-def _with_verb(argv: Sequence[str]) -> list[str]:
-    """``aiomirror six`` means ``aiomirror sync six``; options of all verbs stay where they are."""
-    if not argv or argv[0] in (*VERBS, "-h", "--help", "--version"):
-        return list(argv) or ["--help"]
-    return ["sync", *argv]
 
 
 class _Command:
