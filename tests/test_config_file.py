@@ -124,6 +124,7 @@ def test_requirements_bear_file_and_line(folder: Path) -> None:
         ("timeout = nan", "a.toml:1: timeout takes seconds, 0.001 or more, not nan"),
         ('keep-going = "yes"', "a.toml:1: keep-going takes true or false, not yes"),
         ("dest = {}", "a.toml:1: dest takes a path (~ is the shell's), not a table"),
+        ('dest = ""', "a.toml:1: dest takes a path (~ is the shell's), not ''"),
         ('dest = "~/m"', "a.toml:1: dest takes a path (~ is the shell's), not ~/m"),
         ('dest = "a\\u0000"', "a.toml:1: dest takes a path (~ is the shell's), not"),
         ('report = ""', "a.toml:1: report takes a path (~ is the shell's), not ''"),

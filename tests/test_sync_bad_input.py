@@ -198,13 +198,25 @@ def test_something_else_where_the_mirror_needs_a_place(mirror: Mirror, name: str
     assert mirror.listed("foo") == [SDIST]
 
 
-@pytest.mark.parametrize("name", ["", "x" * 300])
 def test_a_destination_with_a_name_that_no_folder_can_have(
-    mirror: Mirror, name: str, monkeypatch: pytest.MonkeyPatch
+    mirror: Mirror, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(mirror.folder)
-    code = 0 if name == "" else 6  # an empty path is the working folder
-    mirror.sync("foo", "-d", name and f"some/{name}", code=code)
+    mirror.sync("foo", "-d", f"some/{'x' * 300}", code=6)
+
+
+@pytest.mark.parametrize("args", [["-d", ""], ["--dest="]])
+def test_a_destination_without_a_name(
+    mirror: Mirror, args: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As of a variable of a script that is not set: the current folder is not what it stands for."""
+    folder = mirror.folder / "current"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    for verb in (["sync", "foo"], ["index"], ["verify"], ["prune"], ["explain", "foo"]):
+        (line,) = mirror.run(*verb, *args, code=2).errors()
+        assert line == "--dest takes a path (~ is the shell's), not ''"
+    assert not list(folder.iterdir())
 
 
 # -- the upstream

@@ -246,10 +246,6 @@ def _path(text: str) -> str:
     return text
 
 
-def _folder(text: str) -> str:
-    return _path(text) if text else "."
-
-
 def _requirement(text: str) -> Wanted | NotMirrored | str:
     """A requirement without an origin, or the path of a file of them."""
     if is_file_argument(text):
@@ -285,7 +281,6 @@ URL = Kind("the URL of an index", checked_url, explains=True)
 PROXY = Kind("the URL of a proxy", _proxy, explains=True)
 HOSTS = Kind("hosts, each HOST or HOST:PORT", _host, many=True, explains=True)
 PATH = Kind("a path (~ is the shell's)", _path, is_path=_is_local)
-FOLDER = Kind("a path (~ is the shell's)", _folder, is_path=_is_local)
 PATHS = Kind("paths (~ is the shell's)", _path, many=True, is_path=_is_local)
 WORDS = Kind("words", str, many=True)
 NAMES = Kind("names of projects, or :all:", str, many=True)

@@ -15,7 +15,6 @@ from aiomirror.config import kinds
 from aiomirror.config.kinds import (
     BYTES,
     FLAG,
-    FOLDER,
     GRACE,
     HOSTS,
     LABEL,
@@ -125,7 +124,7 @@ SETTINGS = {
         ),
         Setting(
             "dest",
-            FOLDER,
+            PATH,
             "the mirror's folder, which is the index root (default: ./simple)",
             "DIR",
             ("-d", "--dest", "--local-folder"),
