@@ -191,6 +191,7 @@ def test_what_is_no_time_to_wait(text: str) -> None:
         (["a", "-j", "3"], ("a",)),
         (["--wait", "a"], ("a",)),
         (["--wait", "3", "a"], ("a",)),
+        (["--wait", "PT3M", "a"], ("a",)),
         (["a", "--wait"], ("a",)),
     ],
 )

@@ -364,6 +364,12 @@ def test_links_that_lead_nowhere_good(mirror: Mirror, formats: str) -> None:
         (["--max-file-size", "9" * 400], "--max-file-size takes a number of bytes, as "),
         (["--min-rate", "1e3"], "500k, 1.5GB or 20MiB, not 1e3"),
         (["--only-binary", "not a name"], "'not a name' is no project's name"),
+        (
+            ["--wait", "99999999999999d"],
+            "--wait takes seconds, a duration such as 90m, or true, not 99999999999999d",
+        ),
+        (["--wait", "10x"], "--wait takes seconds, a duration such as 90m, or true, not 10x"),
+        (["--wait=forever"], "--wait takes seconds, a duration such as 90m, or true, not forever"),
         (["--log-format", "xml"], "--log-format takes text or json, not xml"),
         (["-i"], "expected one argument"),
     ],

@@ -120,9 +120,13 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
 
 
 def _with_plain_waits(argv: Sequence[str]) -> Iterator[str]:
-    """``--wait six``: a word that is no time is not what ``--wait`` takes."""
+    """``--wait six``: a word that is no time is not what ``--wait`` takes.
+
+    One that begins with a digit is meant as a time, right or wrong.
+    """
     for word, after in zip_longest(argv, argv[1:], fillvalue=""):
-        yield f"{word}=" if word == "--wait" and not _is_time(after) else word
+        is_meant = after[:1].isdigit() or _is_time(after)
+        yield f"{word}=" if word == "--wait" and not is_meant else word
 
 
 def _is_time(text: str) -> bool:

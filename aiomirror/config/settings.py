@@ -308,7 +308,8 @@ SETTINGS = {
         Setting(
             "wait",
             WAIT,
-            "while another run holds the mirror, wait, at most so long (90, 15m), instead of exit code 6",
+            "while another run holds the mirror, wait, at most so long (90, 15m; without it, as long as it"
+            " takes), instead of exit code 6",
             "SECONDS",
         ),
         Setting(
