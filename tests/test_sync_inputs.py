@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 import pytest
@@ -149,6 +150,18 @@ def test_options_that_are_not_followed_are_named(mirror: Mirror, option: str) ->
     assert f"req.txt:2: {option.split(maxsplit=1)[0]} is not followed" in line
     assert ran.report["warnings"] == [line]
     assert "secret" not in ran.err
+
+
+@pytest.mark.parametrize(("name", "shown"), [(b"req\xff.txt", "req?.txt"), (b"a\xff.toml", "a?.toml")])
+def test_the_path_of_a_file_may_be_no_text(mirror: Mirror, name: bytes, shown: str) -> None:
+    """Of what is asked for, the file and the line are kept, for ``explain``."""
+    path = mirror.folder / os.fsdecode(name)
+    is_toml = path.suffix == ".toml"
+    path.write_text('requirements = ["alpha"]\nproject.alpha.versions = "<2"' if is_toml else "alpha\n./x\n")
+    mirror.follows = True
+    mirror.sync("--config" if is_toml else "-r", str(path))
+    assert mirror.files() == both("alpha", "1.1")
+    assert f"/{shown}:1" in mirror.run("explain", "alpha", "-d", str(mirror.dest)).out
 
 
 def test_environment_variables(mirror: Mirror, monkeypatch: pytest.MonkeyPatch) -> None:

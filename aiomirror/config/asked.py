@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from aiomirror.config.told import REQUIREMENTS
 from aiomirror.config.values import ProjectRules
-from aiomirror.requirements.values import FileOptions, NotMirrored, Parsed, Wanted
+from aiomirror.requirements.values import FileOptions, NotMirrored, Parsed, Wanted, encodable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -111,7 +111,7 @@ def _named(source: Layer, key: str) -> tuple[tuple[Wanted, ...], tuple[NotMirror
 def requested(asked: Inputs, read: Parsed, told: Told) -> Parsed:
     """What was ``read`` of files and the command line, with what is ``asked`` otherwise and the rules."""
     wanted = (*asked.wanted, *read.wanted)
-    rules = told.projects
+    rules, file = told.projects, encodable(told.file)
     return replace(
         read,
         wanted=tuple(one for one in wanted if not _is_excluded(one, told)),
@@ -119,7 +119,7 @@ def requested(asked: Inputs, read: Parsed, told: Told) -> Parsed:
             *asked.constraints,
             *read.constraints,
             *(
-                Wanted(name, rule.versions, origin=told.file, text=f"{name}{rule.versions}")
+                Wanted(name, rule.versions, origin=file, text=f"{name}{rule.versions}")
                 for name, rule in rules.items()
                 if rule.versions is not None
             ),
@@ -129,7 +129,7 @@ def requested(asked: Inputs, read: Parsed, told: Told) -> Parsed:
             *asked.not_mirrored,
             *read.not_mirrored,
             *(
-                NotMirrored(one.text, one.origin, f"{told.file} excludes {one.project}")
+                NotMirrored(one.text, one.origin, f"{file} excludes {one.project}")
                 for one in wanted
                 if _is_excluded(one, told)
             ),

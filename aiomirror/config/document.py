@@ -13,7 +13,7 @@ from aiomirror.config.layers import Given, Layer, layer, nearest
 from aiomirror.config.machines import SPELT, Machine
 from aiomirror.config.settings import PROJECT, SETTINGS, TARGET, key_of
 from aiomirror.config.values import ProjectRules
-from aiomirror.requirements.values import LineError, excerpt, project_name
+from aiomirror.requirements.values import LineError, encodable, excerpt, project_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -107,8 +107,8 @@ class _Reader(msgspec.Struct):
             table, key = ".".join(keys[: depth - 1]), keys[depth - 1]
             number = self.lines.get((table, key)) or self.lines.get((f"{table}.{key}".lstrip("."), ""))
             if number:
-                return f"{self.path}:{number}"
-        return self.path
+                return f"{encodable(self.path)}:{number}"
+        return encodable(self.path)
 
     def _unknown(self, key: str) -> str:
         if key in SETTINGS:

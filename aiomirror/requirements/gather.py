@@ -30,6 +30,7 @@ from aiomirror.requirements.values import (
     Parsed,
     Wanted,
     brief,
+    encodable,
     excerpt,
     masked,
 )
@@ -291,7 +292,8 @@ def _why(error: LineError, line: Line, env: Mapping[str, str]) -> str:
 
 
 def _shown(path: str) -> str:
-    return "standard input" if path == "-" else path
+    """What a file is called where it is the origin of something, which is kept."""
+    return "standard input" if path == "-" else encodable(path)
 
 
 def _beneath(path: str, nested: str) -> str:

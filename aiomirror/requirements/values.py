@@ -186,6 +186,11 @@ def masked(text: str) -> str:
     return _USERINFO.sub("****@", text)
 
 
+def encodable(text: str) -> str:
+    """The text without what no encoding has: the bytes of a path that is not in UTF-8, as Python reads it."""
+    return text.encode(errors="replace").decode()
+
+
 def brief(text: str) -> str:
     """As ``masked``, on one line, and cut where it would fill the screen."""
     text = masked(text)
