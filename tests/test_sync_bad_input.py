@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import os
+import sys
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -89,6 +91,84 @@ def test_a_missing_file_within_a_file(mirror: Mirror) -> None:
 def test_nothing_asked_for(mirror: Mirror) -> None:
     (line,) = mirror.sync(code=2).errors()
     assert "at least one requirement" in line
+
+
+@pytest.mark.parametrize(
+    ("args", "says"),
+    [
+        (["-r", "a.txt"], "there is no requirement in a.txt"),
+        (["a.txt", "-r", "b.in", "-c", "c.txt"], "there is no requirement in a.txt, b.in"),
+        (["-r", os.devnull], f"there is no requirement in {os.devnull}"),
+        (["-r", "-"], "there is no requirement in standard input"),
+        (["-r", "pyproject.toml"], "there is no requirement in pyproject.toml"),
+        (["."], "command line: '.' is not mirrored: it is a local path, not a project of the index"),
+        (
+            ["./no-such-file"],
+            "command line: './no-such-file' is not mirrored: it is a local path, not a project",
+        ),
+        (
+            ["foo@1.0", "-r", "a.txt"],
+            "command line: 'foo@1.0' is not mirrored: it comes from the URL behind the @",
+        ),
+        (["./a", "./b"], "command line: './a' is not mirrored: it is a local path, not a project"),
+    ],
+)
+def test_nothing_asked_for_in_the_end(
+    mirror: Mirror, args: list[str], says: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(mirror.folder)
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"\n")))
+    mirror.sync("foo")
+    (mirror.folder / "a.txt").write_text("# foo\n\n")
+    (mirror.folder / "b.in").write_text("-r a.txt\n--pre\n")
+    (mirror.folder / "c.txt").write_text("foo==1.0\n")
+    (mirror.folder / "pyproject.toml").write_text('[project]\nname = "x"\nversion = "1"\ndependencies = []\n')
+    mirror.upstream.clear()
+    for more in ([], ["-n"], ["--prune", "--grace", "0s", "--max-delete", "100%"]):
+        (line,) = mirror.sync(*args, *more, code=2).errors()
+        assert line.startswith(f"nothing to mirror: {says}")
+    assert mirror.files() == {SDIST}
+    assert not mirror.upstream.requests
+
+
+def test_a_configuration_file_that_asks_for_nothing_of_an_index(mirror: Mirror) -> None:
+    path = mirror.folder / "a.toml"
+    path.write_text('requirements = ["x @ https://files.example/x.tar.gz"]')
+    (line,) = mirror.sync("--config", str(path), code=2).errors()
+    assert line.startswith(
+        f"nothing to mirror: {path}:1: 'x @ https://files.example/x.tar.gz' is not mirrored"
+    )
+
+
+def test_what_is_excluded_was_asked_for(mirror: Mirror) -> None:
+    path = mirror.folder / "a.toml"
+    path.write_text("[project.foo]\nexclude = true\n")
+    assert mirror.sync("foo", "--config", str(path)).report["totals"]["not_mirrored"] == 1
+
+
+@pytest.mark.parametrize(
+    ("specs", "args", "says"),
+    [
+        (["foo; python_version < '3'"], [], ["a requirement is for none of the targets, by the marker: "]),
+        (["foo; sys_platform == 'win32'"], [], []),
+        (
+            ["foo; sys_platform == 'win32'"],
+            ["--platform", "linux"],
+            ["a requirement is for none of the targets"],
+        ),
+        (["foo; extra == 'x'", "foo; extra == 'y'"], [], ["2 requirements are for none of the targets"]),
+        (["foo; python_version < '3'"], ["--no-deps"], []),
+    ],
+)
+def test_a_marker_that_is_true_on_no_target(
+    mirror: Mirror, specs: list[str], args: list[str], says: list[str]
+) -> None:
+    mirror.follows = True
+    ran = mirror.sync(*specs, *args)
+    assert len(ran.warnings()) == len(says)
+    assert all(line.startswith(start) for line, start in zip(ran.warnings(), says, strict=True))
+    assert ran.report["warnings"] == ran.warnings()
+    assert mirror.files() == (set() if says else {SDIST})
 
 
 # -- projects and versions

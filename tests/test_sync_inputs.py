@@ -55,8 +55,6 @@ def from_file(mirror: Mirror, text: str | bytes, *args: str, code: int = 0) -> R
         ("\ufeffalpha\n".encode("utf-16-be"), both("alpha", "1.1")),
         ("# -*- coding: latin-1 -*-\n# caf\xe9\nalpha\n".encode("latin-1"), both("alpha", "1.1")),
         ("# caf\xe9\nalpha\n".encode("latin-1"), both("alpha", "1.1")),
-        ("", set()),
-        ("# nothing\n\n", set()),
     ],
 )
 def test_grammar(mirror: Mirror, text: str | bytes, expected: set[str]) -> None:

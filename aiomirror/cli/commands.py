@@ -10,7 +10,7 @@ from msgspec.structs import replace
 
 from aiomirror.cli import arguments
 from aiomirror.cli.output import Output
-from aiomirror.cli.reading import read
+from aiomirror.cli.reading import needless, read
 from aiomirror.cli.sources import Sources, collect
 from aiomirror.cli.surroundings import settled, this_machine
 from aiomirror.cli.verbs import VERBS, check_project, with_verb
@@ -117,6 +117,7 @@ class _Command:
         found = read(asked, os.environ, targets(self._told, this_machine))
         config = settled(self._told, found.options)
         parsed = requested(asked, found, self._told)
+        parsed = replace(parsed, warnings=(*parsed.warnings, *needless(parsed.wanted, config)))
         from aiomirror.processes import Helpers  # noqa: PLC0415 (takes its time, and --help needs none of it)
         from aiomirror.sync import sync  # noqa: PLC0415 (as above)
 

@@ -10,14 +10,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from aiomirror.config import overriding
-from aiomirror.errors import RequirementError, RequirementErrors
-from aiomirror.requirements import gather, is_file_argument
-from aiomirror.requirements.values import Parsed
+from aiomirror.errors import ConfigError, RequirementError, RequirementErrors
+from aiomirror.requirements import gather, is_file_argument, origin_of
+from aiomirror.requirements.values import Parsed, brief
+from aiomirror.targets import default_matrix
+from aiomirror.wording import abridged
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
-    from aiomirror.config import Inputs
+    from packaging.markers import Marker
+
+    from aiomirror.config import Config, Inputs
+    from aiomirror.requirements.values import Wanted
     from aiomirror.targets import Target
 
 ARCHIVES = (".whl", ".gz", ".zip", ".bz2", ".xz", ".tar", ".tgz")
@@ -30,6 +35,7 @@ def read(asked: Inputs, env: Mapping[str, str], targets: Iterable[Target] = ()) 
     Raises:
         RequirementError: a text that is no requirement, a file that cannot be read.
         RequirementErrors: several of them.
+        ConfigError: nothing is asked for, which is hardly what anybody wants mirrored, or left by a prune.
     """
     specs, files = _split(asked.arguments)
     problems: list[RequirementError] = []
@@ -51,7 +57,39 @@ def read(asked: Inputs, env: Mapping[str, str], targets: Iterable[Target] = ()) 
         raise problems[0]
     if problems:
         raise RequirementErrors(*problems)
+    if not asked.wanted and not parsed.wanted:
+        raise ConfigError(f"nothing to mirror: {_nothing(asked, parsed, [*files, *asked.files])}")
     return overriding(parsed, overrides)
+
+
+def _nothing(asked: Inputs, parsed: Parsed, files: Sequence[str]) -> str:
+    """Why nothing is asked for."""
+    if elsewhere := [str(one) for one in (*asked.not_mirrored, *parsed.not_mirrored)]:
+        return abridged(elsewhere, 1)
+    return f"there is no requirement in {abridged([brief(origin_of(file)) for file in dict.fromkeys(files)])}"
+
+
+def needless(wanted: Iterable[Wanted], config: Config) -> list[str]:
+    """A warning, if there are requirements whose markers are true on no target of the run."""
+    if not config.following.enabled and not config.policy.targets:
+        return []  # markers are not looked at
+    marked = [(one.text, one.marker) for one in wanted if one.marker is not None and not one.files]
+    targets = (config.policy.targets or default_matrix()) if marked else ()
+    texts = [text for text, marker in marked if not any(_holds(marker, one) for one in targets)]
+    if not texts:
+        return []
+    what = "a requirement is" if len(texts) == 1 else f"{len(texts)} requirements are"
+    return [f"{what} for none of the targets, by the marker: {abridged([repr(brief(one)) for one in texts])}"]
+
+
+def _holds(marker: Marker, target: Target) -> bool:
+    """Whether a marker is true there; what compares things without an order is not, as for installers."""
+    from packaging.markers import UndefinedComparison, UndefinedEnvironmentName  # noqa: PLC0415 (read already)
+
+    try:
+        return marker.evaluate({**target.environment, "extra": ""})
+    except (UndefinedComparison, UndefinedEnvironmentName, RecursionError, ValueError):
+        return False
 
 
 def _kept(gathered: Callable[[], Parsed], problems: list[RequirementError]) -> Parsed:

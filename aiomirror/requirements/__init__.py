@@ -1,6 +1,6 @@
 """Requirements, from command-line specs, requirements files, lock files and projects, without IO."""
 
-from aiomirror.requirements.gather import gather
+from aiomirror.requirements.gather import gather, origin_of
 from aiomirror.requirements.parse import is_file_argument, parse_spec
 from aiomirror.requirements.values import FileOptions, FormatControl, NotMirrored, Parsed, Wanted
 
@@ -12,5 +12,6 @@ __all__ = [
     "Wanted",
     "gather",
     "is_file_argument",
+    "origin_of",
     "parse_spec",
 ]

@@ -94,7 +94,7 @@ class _Include(NamedTuple):
 
     def error(self, why: str) -> RequirementError:
         if self.line is None:
-            return RequirementError(masked(_shown(self.path)), 0, "", why)
+            return RequirementError(masked(origin_of(self.path)), 0, "", why)
         return RequirementError(self.source, self.line.number, brief(self.line.written), why)
 
 
@@ -171,7 +171,7 @@ class _Gathering(msgspec.Struct):
             path = _local(include)
             key = (os.path.normpath(path), include.role)
             if key in self.open:
-                raise include.error(f"{excerpt(_shown(path))} includes itself")
+                raise include.error(f"{excerpt(origin_of(path))} includes itself")
             if len(self.open) == MAX_NESTING:
                 raise include.error(f"more than {MAX_NESTING} files within each other")
             if key in self.done:
@@ -189,7 +189,7 @@ class _Gathering(msgspec.Struct):
     def _document(self, kind: Kind, path: str, include: _Include) -> None:
         if include.role == "-c":
             raise include.error("a lock file or pyproject.toml holds requirements; name it with -r")
-        source, data = _shown(path), self._bytes(path, include)
+        source, data = origin_of(path), self._bytes(path, include)
         if kind == "pyproject":
             parsed, offered = read_pyproject(source, data, self.extras, self.groups)
             self.offered = Offered(self.offered.extras | offered.extras, self.offered.groups | offered.groups)
@@ -204,7 +204,7 @@ class _Gathering(msgspec.Struct):
     def _lines(self, path: str, include: _Include) -> None:
         text = self._text(path, include)
         for line in logical_lines(text, self.env) if text else ():
-            source = _shown(path)
+            source = origin_of(path)
             if line.swallowed:
                 self.warnings.append(
                     f"{source}:{line.number}: the comment ends in a backslash and takes the next line with it"
@@ -225,9 +225,9 @@ class _Gathering(msgspec.Struct):
             try:
                 self.texts[key], warning = decode(data)
             except LineError as error:
-                raise RequirementError(_shown(path), 0, "", str(error)) from None
+                raise RequirementError(origin_of(path), 0, "", str(error)) from None
             if warning:
-                self.warnings.append(f"{_shown(path)}: {warning}")
+                self.warnings.append(f"{origin_of(path)}: {warning}")
         return self.texts[key]
 
     def _bytes(self, path: str, include: _Include) -> bytes:
@@ -238,7 +238,7 @@ class _Gathering(msgspec.Struct):
         raise include.error(
             f"cannot read it: {why}"
             if include.line is None
-            else f"cannot read {excerpt(_shown(path))}: {why}"
+            else f"cannot read {excerpt(origin_of(path))}: {why}"
         )
 
     # Lines
@@ -246,7 +246,7 @@ class _Gathering(msgspec.Struct):
     def _line(self, path: str, line: Line, *, constraint: bool) -> None:
         text, options = split_options(line.text)
         given = parse_options(options)
-        where = f"{_shown(path)}:{line.number}"
+        where = f"{origin_of(path)}:{line.number}"
         if text:
             hashes = self._beside(given, where)
             shown = split_options(line.written)[0] or line.written
@@ -268,12 +268,12 @@ class _Gathering(msgspec.Struct):
         return frozenset(hashes)
 
     def _option(self, given: Given, path: str, line: Line, *, constraint: bool) -> None:
-        where = f"{_shown(path)}:{line.number}"
+        where = f"{origin_of(path)}:{line.number}"
         if given.option.beside_requirement:
             raise LineError(f"{given.name} belongs behind a requirement, in the same line")
         if given.name in {"--requirement", "--constraint"}:
             role: Literal["-r", "-c"] = "-r" if given.name == "--requirement" else "-c"
-            self.include(_Include(_beneath(path, given.value), role, _shown(path), line))
+            self.include(_Include(_beneath(path, given.value), role, origin_of(path), line))
         elif given.name == "--editable":
             self.take(not_mirrored(line.written, where, "it is an editable install"), constraint=constraint)
         else:
@@ -291,7 +291,7 @@ def _why(error: LineError, line: Line, env: Mapping[str, str]) -> str:
     return f"{error} (not set in the environment: {', '.join(names)})" if names else str(error)
 
 
-def _shown(path: str) -> str:
+def origin_of(path: str) -> str:
     """What a file is called where it is the origin of something, which is kept."""
     return "standard input" if path == "-" else encodable(path)
 
