@@ -91,7 +91,7 @@ PLACES: list[tuple[list[str], dict[str, str], str, dict[str, Any]]] = [
     ),
     (["--closure", "newest"], {"CLOSURE": "newest"}, 'closure = "newest"', {"following": Following()}),
     (["--build-deps"], {"BUILD_DEPS": "1"}, "build-deps = true", {"following": Following(build=True)}),
-    (["--lock-output", "l"], {"LOCK_OUTPUT": "l"}, 'lock-output = "l"', {"lock_output": "l"}),
+    (["--lock-output", "-"], {"LOCK_OUTPUT": "-"}, 'lock-output = "-"', {"lock_output": "-"}),
     (
         ["--python-version", "3.12", "--python-version", "cp313t", "--platform", "windows"],
         {"PYTHON_VERSIONS": "3.12 cp313t", "PLATFORMS": "windows"},

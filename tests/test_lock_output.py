@@ -92,6 +92,28 @@ def test_standard_output(shop: Mirror) -> None:
     assert ran.out.startswith('lock-version = "1.0"')
 
 
+@pytest.mark.parametrize(
+    "name", ["lock.txt", "foo.toml", "pylock.a.b.toml", "Pylock.toml", "pylock", "uv.lock"]
+)
+def test_a_name_by_which_nobody_would_read_it(shop: Mirror, tmp_path: Path, name: str) -> None:
+    lock = tmp_path / name
+    (line,) = shop.sync("top", "--lock-output", str(lock), code=2).errors()
+    assert line.startswith(
+        "--lock-output takes a path that ends in pylock.toml or pylock.NAME.toml, or -, not "
+    )
+    assert not shop.upstream.requests
+    assert not lock.exists()
+
+
+@pytest.mark.parametrize("name", ["pylock.toml", "pylock.production.toml"])
+def test_a_dry_run_writes_it_and_the_next_run_reads_it(shop: Mirror, tmp_path: Path, name: str) -> None:
+    lock = tmp_path / name
+    shop.sync("top", "--lock-output", str(lock), "-n")
+    assert not shop.dest.exists()
+    shop.sync("-r", str(lock))
+    assert shop.files() == {"top-1.0-py3-none-any.whl", "bottom-1.0-py3-none-any.whl"}
+
+
 # For several targets
 
 

@@ -17,6 +17,7 @@ from msgspec.structs import replace
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
 
 from aiomirror.config.times import before, duration, moment
+from aiomirror.requirements.documents import document_kind
 from aiomirror.requirements.parse import is_file_argument, read_requirement
 from aiomirror.requirements.values import LineError, brief, excerpt
 from aiomirror.targets.matrix import CURRENT
@@ -246,6 +247,12 @@ def _path(text: str) -> str:
     return text
 
 
+def _lock(text: str) -> str:
+    if text != "-" and document_kind(text) != "pylock":  # which nobody, this program included, would read
+        raise ValueError(text)
+    return _path(text)
+
+
 def _requirement(text: str) -> Wanted | NotMirrored | str:
     """A requirement without an origin, or the path of a file of them."""
     if is_file_argument(text):
@@ -281,6 +288,7 @@ URL = Kind("the URL of an index", checked_url, explains=True)
 PROXY = Kind("the URL of a proxy", _proxy, explains=True)
 HOSTS = Kind("hosts, each HOST or HOST:PORT", _host, many=True, explains=True)
 PATH = Kind("a path (~ is the shell's)", _path, is_path=_is_local)
+LOCK = Kind("a path that ends in pylock.toml or pylock.NAME.toml, or -", _lock, is_path=_is_local)
 PATHS = Kind("paths (~ is the shell's)", _path, many=True, is_path=_is_local)
 WORDS = Kind("words", str, many=True)
 NAMES = Kind("names of projects, or :all:", str, many=True)

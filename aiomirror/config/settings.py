@@ -19,6 +19,7 @@ from aiomirror.config.kinds import (
     HOSTS,
     LABEL,
     LIMIT,
+    LOCK,
     NAMES,
     PATH,
     PATHS,
@@ -154,7 +155,12 @@ SETTINGS = {
             "FILE",
             ("--override",),
         ),
-        Setting("lock-output", PATH, "write a lock file (pylock.toml) of what was resolved", "FILE"),
+        Setting(
+            "lock-output",
+            LOCK,
+            "write a lock file of what was resolved (pylock.toml, pylock.NAME.toml; - is standard output)",
+            "FILE",
+        ),
         Setting(
             "python-versions",
             PYTHONS,
