@@ -279,6 +279,62 @@ def test_a_report_that_cannot_be_written(mirror: Mirror) -> None:
     assert mirror.listed("foo") == [WHEEL, SDIST]
 
 
+ASKED = {
+    "--report -": "the report",
+    "--dry-run": "the plan",
+    "--lock-output -": "the lock file",
+    "explain": "the answer",
+    "explain --report -": "the report",
+}
+"""What is wanted of standard output, and what it is called."""
+
+
+def asking(
+    mirror: Mirror, wish: str, redirected: str = "", stdout: int | None = None
+) -> subprocess.CompletedProcess[str]:
+    """A run for the sake of its standard output, which is somewhere else."""
+    mirror.sync("foo")
+    verb, *rest = wish.split()
+    line = ["explain", "foo", *rest, "-d", str(mirror.dest)]
+    argv = (
+        [sys.executable, "-m", "aiomirror", *line]
+        if verb == "explain"
+        else command(mirror, "foo", verb, *rest)
+    )
+    shell = ["sh", "-c", f'exec "$@" {redirected}', "sh", *argv]
+    return subprocess.run(shell, stdout=stdout, stderr=subprocess.PIPE, text=True, check=False)
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is full")
+@pytest.mark.parametrize("wish", ASKED)
+def test_what_is_asked_of_a_standard_output_that_is_full(mirror: Mirror, wish: str) -> None:
+    ran = asking(mirror, wish, ">/dev/full")
+    assert ran.stderr == f"error: standard output: {ASKED[wish]} cannot be written: No space left on device\n"
+    assert ran.returncode == 6
+
+
+@pytest.mark.parametrize("wish", ASKED)
+def test_what_is_asked_of_a_standard_output_that_is_closed(mirror: Mirror, wish: str) -> None:
+    ran = asking(mirror, wish, ">&-")
+    assert ran.stderr == f"error: standard output: {ASKED[wish]} cannot be written: it is closed\n"
+    assert ran.returncode == 6
+
+
+@pytest.mark.parametrize("wish", ASKED)
+def test_what_is_asked_by_someone_who_goes_away(mirror: Mirror, wish: str) -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    ran = asking(mirror, wish, stdout=writing)
+    os.close(writing)
+    assert (ran.stderr, ran.returncode) == ("", 0)
+
+
+@pytest.mark.parametrize("redirected", [">/dev/full", ">&-"])
+def test_a_summary_is_no_more_than_that(mirror: Mirror, redirected: str) -> None:
+    ran = asking(mirror, "-v", redirected)
+    assert (ran.stderr, ran.returncode) == ("foo: unchanged\n", 0)
+
+
 def test_a_path_that_is_no_text_can_be_reported(mirror: Mirror) -> None:
     mirror.dest = mirror.folder / os.fsdecode(b"caf\xe9")
     assert mirror.sync("foo").report["destination"].endswith("/caf?")

@@ -100,7 +100,7 @@ class _Command:
             "explain": lambda: self._explain(args.names),
         }
         report = verbs[self._verb]()
-        self.output.conclude(report)
+        self.output.conclude(report, answers=self._verb == "explain")
         return report.exit_code
 
     @property

@@ -108,20 +108,27 @@ class Output(msgspec.Struct, frozen=True):
         kind = _JsonNotes if self.as_json else _Notes
         return kind(sys.stderr, self.verbose - self.quiet)
 
-    def conclude(self, report: Report) -> None:
+    def conclude(self, report: Report, *, answers: bool = False) -> None:
         """Write the report where it is wanted, and say in one line what came of the run.
 
+        ``answers``: whether that is no line beside the matter, but what was asked for.
+
         Raises:
-            DestinationError: the report cannot be written.
+            DestinationError: the report cannot be written, or what was asked for.
         """
         if self.report:
             _write_report(report, self.report)
         if self.quiet or self.report == "-":
             return
         if report.dry_run and not report.headline:  # one of its own, as that of prune, says it all
-            _print(plan_table(report))
-        if not self.as_json:  # whose last line is the summary
-            _print(summary(report))
+            _write(plan_table(report), "the plan")
+        if self.as_json:  # whose last line is the summary
+            return
+        if answers:
+            _write(summary(report), "the answer")
+            return
+        with contextlib.suppress(DestinationError):  # the mirror is right all the same
+            _write(summary(report), "the summary")
 
     def lock(self, report: Report, config: Config) -> None:
         """Write the lock file of what is mirrored now; an earlier one stays where a run has failed.
@@ -142,7 +149,7 @@ class Output(msgspec.Struct, frozen=True):
             for warning in lock.warnings:
                 said.warned(f"{path}: {warning}")
         if str(path) == "-":
-            _print(lock.text.rstrip("\n"))
+            _write(lock.text.rstrip("\n"), "the lock file")
             return
         try:
             # In one step, so that nobody finds half a lock.
@@ -155,7 +162,7 @@ class Output(msgspec.Struct, frozen=True):
 
 def _write_report(report: Report, path: str) -> None:
     if path == "-":
-        _print(report.to_json().decode())
+        _write(report.to_json().decode().rstrip("\n"), "the report")
         return
     try:
         Path(path).write_bytes(report.to_json())
@@ -163,8 +170,23 @@ def _write_report(report: Report, path: str) -> None:
         raise DestinationError(path, f"the report cannot be written: {error.strerror}") from error
 
 
-def _print(text: str) -> None:
-    """To standard output, which a scheduled run may have closed: the mirror is right all the same."""
-    if sys.stdout is not None:
-        with contextlib.suppress(OSError, ValueError):
-            print(text, flush=True)  # noqa: T201 (what it is for)
+def _write(text: str, what: str) -> None:
+    """To standard output, which a scheduled run may have closed.
+
+    Raises:
+        DestinationError: it takes no more; not where a reader has gone away who has read enough.
+    """
+    if sys.stdout is None:
+        raise _unwritten(what, "it is closed")
+    try:
+        print(text, flush=True)  # noqa: T201 (what it is for)
+    except BrokenPipeError:
+        pass
+    except OSError as error:
+        raise _unwritten(what, error.strerror or str(error)) from error
+    except ValueError as error:  # it was closed since, or cannot hold the text
+        raise _unwritten(what, str(error)) from error
+
+
+def _unwritten(what: str, why: str) -> DestinationError:
+    return DestinationError("standard output", f"{what} cannot be written: {why}")
