@@ -119,6 +119,9 @@ def test_requirements_bear_file_and_line(folder: Path) -> None:
     [
         ("jobs = 65", "a.toml:1: jobs takes 1 to 64, not 65"),
         ('\njobs = "4"', "a.toml:2: jobs takes 1 to 64, not 4"),
+        ("\njobs = " + "9" * 5000, "a.toml: a number of thousands of digits"),
+        (f"jobs = 0x{'f' * 5000}", "a.toml:1: jobs takes 1 to 64, not '0xffff"),
+        (f"timeout = 0x{'f' * 5000}", "a.toml:1: timeout takes seconds, 0.001 or more, not '0xffff"),
         ("jobs = true", "a.toml:1: jobs takes 1 to 64, not true"),
         ("jobs = [1]", "a.toml:1: jobs takes 1 to 64, not a list"),
         ("timeout = nan", "a.toml:1: timeout takes seconds, 0.001 or more, not nan"),

@@ -55,6 +55,9 @@ def read_document(data: bytes, path: str, problems: list[str]) -> Document:
     except RecursionError:
         problems.append(f"{path}: nested too deeply")
         return Document()
+    except ValueError:  # what int() says of thousands of digits, and nothing else is
+        problems.append(f"{path}: a number of thousands of digits")
+        return Document()
     return _Reader(path, dict(_lines(text)), problems).read(tree)
 
 

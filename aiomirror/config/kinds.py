@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MAX_DIGITS = 30
 """Of a number; what has more is a slip, and would become infinite at some point."""
+MAX_BITS = 8192
+"""Of a number that is written in decimal: Python refuses to write 4,300 digits."""
 _BYTES = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "ki": 2**10, "mi": 2**20, "gi": 2**30}
 _HOST = re.compile(r"(?:\[[0-9a-f:.]+\]|[\w.-]+)(?::[0-9]{1,5})?", re.IGNORECASE)
 _LABEL = re.compile(r"[a-z0-9._-]{1,80}", re.IGNORECASE | re.ASCII)
@@ -83,6 +85,8 @@ class Kind(msgspec.Struct, frozen=True):
 
 def as_text(value: object) -> str:
     """A value of TOML as the environment would have it."""
+    if isinstance(value, int) and value.bit_length() > MAX_BITS:
+        return hex(value)  # which is none of the numbers that are accepted
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
