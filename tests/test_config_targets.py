@@ -310,7 +310,7 @@ def test_what_says_something_of_targets_needs_one(option: str) -> None:
         ("max-depth = -1", "a.toml:1: max-depth takes a whole number from 0, not -1"),
         ('closure = "all"', "a.toml:1: closure takes newest or all-matching, not all"),
         ('overrides = ["a b"]', "a.toml:1: overrides: 'a b': b follows the name"),
-        ('override = ["a"]', "a.toml:1: unknown key override; did you mean override-files?"),
+        ('override = ["a"]', "a.toml:1: unknown key override; did you mean overrides or override-files?"),
         ("exclude-newer = 7", "a.toml:1: exclude-newer takes a point in time, as 2026-03-31, "),
         ("exclude-newer = true", "a.toml:1: exclude-newer takes a point in time, as 2026-03-31, "),
         ("exclude-newer = 2026-03-31T12:00:00", "a.toml:1: exclude-newer takes a point in time, as 2026"),

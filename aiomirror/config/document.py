@@ -116,8 +116,13 @@ class _Reader(msgspec.Struct):
     def _unknown(self, key: str) -> str:
         if key in SETTINGS:
             return f"{key} cannot be said in the file itself"
-        meant = key_of(key)
-        hint = f"; did you mean {meant}?" if meant else nearest(key, [*SETTINGS, "project", "target"])
+        # An option that names a file has the name of what may also stand here itself.
+        meant = [one for one in (f"{key}s", key_of(key)) if one in SETTINGS]
+        hint = (
+            f"; did you mean {' or '.join(dict.fromkeys(meant))}?"
+            if meant
+            else nearest(key, [*SETTINGS, "project", "target"])
+        )
         return f"unknown key {excerpt(key)}{hint}"
 
     def _value(self, kind: Kind, value: object, origin: str) -> Any:  # noqa: ANN401 (each kind has its own)
@@ -126,7 +131,9 @@ class _Reader(msgspec.Struct):
         found = []
         for one in values:
             if type(one) not in kind.native:
-                self.problems.append(str(kind.refusal(one, origin)))
+                # A number in quotes is none in TOML, which is seen only with the quotes.
+                shown = f'"{one}"' if isinstance(one, str) else one
+                self.problems.append(str(kind.refusal(shown, origin)))
                 continue
             try:
                 found.append(kind.read(self._anchored(kind, one), origin))
