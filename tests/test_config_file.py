@@ -267,6 +267,18 @@ def test_unknown_variables_are_warned_of_and_empty_ones_are_not_set(folder: Path
     assert sources.told.get("jobs") is None
 
 
+def test_unknown_variables_are_warned_of_where_the_run_ends_for_want_of_them(
+    mirror: Mirror, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AIOMIRROR_REQUIREMENT", "six")
+    ran = mirror.sync("--no-config", code=2)
+    (line,) = ran.warnings()
+    assert line.endswith("means nothing here; did you mean AIOMIRROR_REQUIREMENTS?")
+    assert len(ran.errors()) == 1
+    mirror.upstream.add_file("foo", "foo-1.0.tar.gz")
+    assert mirror.sync("--no-config", "foo").warnings() == [line]
+
+
 # -- what outweighs what
 
 

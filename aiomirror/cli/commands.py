@@ -48,6 +48,7 @@ def run(argv: Sequence[str]) -> int:
     try:
         return command.run(args)
     except AiomirrorError as error:
+        command.output.warn(*command.untold)
         command.output.complain(*str(error).splitlines())
         return error.exit_code
     except KeyboardInterrupt:
@@ -82,6 +83,8 @@ class _Command:
 
     def __init__(self, verb: str, output: Output) -> None:
         self.output = output
+        self.untold: tuple[str, ...] = ()
+        """Warnings that nobody has been given yet."""
         self._verb = verb
         self._sources = Sources(Told(()))
 
@@ -90,6 +93,7 @@ class _Command:
         self._sources = collect(args, os.environ)
         self.output = Output.of(self._told.get)
         self.output.listen()
+        self.untold = self._sources.warnings
         if self._sources.found:
             self.output.note(f"{self._told.file} is there, and is followed; --no-config leaves it out")
         verbs: dict[str, Callable[[], Report]] = {
@@ -181,7 +185,7 @@ class _Command:
 
         reporter = self.output.reporter()
         report = None
-        warnings = (*self._sources.warnings, *warnings)
+        warnings, self.untold = (*self.untold, *warnings), ()
         try:
             for warning in warnings:
                 reporter.warned(warning)

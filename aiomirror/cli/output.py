@@ -89,6 +89,12 @@ class Output(msgspec.Struct, frozen=True):
             for line in lines:
                 said.failed(Problem(line, exit_code=1))
 
+    def warn(self, *lines: str) -> None:
+        """Say on standard error, unless quiet, what may have to do with it."""
+        if (said := self._lines()) is not None:
+            for line in lines:
+                said.warned(line)
+
     def note(self, text: str) -> None:
         """Say something of the run itself, when verbose."""
         if (said := self._lines()) is not None:
