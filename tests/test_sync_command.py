@@ -355,6 +355,23 @@ def test_help_has_examples_and_exit_codes(what: str, capsys: pytest.CaptureFixtu
     assert "130 interrupted" in said
 
 
+@pytest.mark.parametrize(
+    "variables",
+    [
+        {"PYTHONIOENCODING": "ascii"},
+        {"PYTHONIOENCODING": "latin-1"},
+        {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"},
+    ],
+    ids=str,
+)
+def test_help_in_an_encoding_that_lacks_some_of_its_characters(variables: dict[str, str]) -> None:
+    command = [sys.executable, "-m", "aiomirror", "sync", "--help"]
+    ran = subprocess.run(command, capture_output=True, check=False, env=bare() | variables)
+    assert (ran.returncode, ran.stderr) == (0, b"")
+    assert rb"(.exe, .msi, \u2026)" in ran.stdout
+    assert ran.stdout.endswith(b"143: terminated)\n")
+
+
 def test_without_arguments_there_is_help(capsys: pytest.CaptureFixture[str]) -> None:
     assert main([]) == 0
     assert "usage: aiomirror" in capsys.readouterr().out

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import gc
+import io
 import os
 import sys
 from contextlib import suppress
@@ -26,6 +27,7 @@ _TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3  # glibc's M_…
 def entry() -> NoReturn:
     """The console script."""
     _occupy_standard_streams()
+    _write_what_can_be_written()
     spare_collector()
     keep_memory()
     end(main(sys.argv[1:]))
@@ -79,3 +81,9 @@ def _occupy_standard_streams() -> None:
             os.fstat(number)
         except OSError:
             os.open(os.devnull, os.O_RDWR)  # gets the lowest number that is free: this one
+
+
+def _write_what_can_be_written() -> None:
+    """Have standard output do as standard error does with what its encoding lacks: write it as an escape."""
+    if isinstance(sys.stdout, io.TextIOWrapper) and sys.stdout.errors in {"strict", "surrogateescape"}:
+        sys.stdout.reconfigure(errors="backslashreplace")
