@@ -273,6 +273,14 @@ def test_the_report_on_standard_output_is_alone_there(mirror: Mirror) -> None:
     assert json.loads(mirror.sync("foo", "-n", "--report", "-").out)["dry_run"] is True
 
 
+def test_the_report_on_standard_output_is_in_utf_8(mirror: Mirror) -> None:
+    mirror.dest = mirror.folder / "caf\u00e9 \U0001f600"
+    argv = command(mirror, "foo", "--report", "-")
+    environ = {**os.environ, "PYTHONIOENCODING": "latin-1"}
+    ran = subprocess.run(argv, capture_output=True, check=True, env=environ)
+    assert json.loads(ran.stdout)["destination"] == str(mirror.dest)
+
+
 def test_a_report_that_cannot_be_written(mirror: Mirror) -> None:
     (line,) = mirror.sync("foo", "--report", str(mirror.folder / "no" / "r.json"), code=6).errors()
     assert line.endswith("no/r.json: the report cannot be written: No such file or directory")

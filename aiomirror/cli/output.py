@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import logging
 import os
 import sys
@@ -155,7 +156,7 @@ class Output(msgspec.Struct, frozen=True):
             for warning in lock.warnings:
                 said.warned(f"{path}: {warning}")
         if str(path) == "-":
-            _write(lock.text.rstrip("\n"), "the lock file")
+            _write_document(lock.text, "the lock file")
             return
         try:
             # In one step, so that nobody finds half a lock.
@@ -168,12 +169,19 @@ class Output(msgspec.Struct, frozen=True):
 
 def _write_report(report: Report, path: str) -> None:
     if path == "-":
-        _write(report.to_json().decode().rstrip("\n"), "the report")
+        _write_document(report.to_json().decode(), "the report")
         return
     try:
         Path(path).write_bytes(report.to_json())
     except OSError as error:
         raise DestinationError(path, f"the report cannot be written: {error.strerror}") from error
+
+
+def _write_document(text: str, what: str) -> None:
+    """As ``_write``, in UTF-8 whatever a terminal would take, for JSON and TOML are in nothing else."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(encoding="utf-8")
+    _write(text.rstrip("\n"), what)
 
 
 def _write(text: str, what: str) -> None:
