@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import tomllib
@@ -112,6 +113,23 @@ def test_a_dry_run_writes_it_and_the_next_run_reads_it(shop: Mirror, tmp_path: P
     assert not shop.dest.exists()
     shop.sync("-r", str(lock))
     assert shop.files() == {"top-1.0-py3-none-any.whl", "bottom-1.0-py3-none-any.whl"}
+
+
+@pytest.mark.parametrize("name", ["pylock.toml", "-"])
+def test_a_folder_that_no_lock_can_name(shop: Mirror, name: str) -> None:
+    shop.dest = shop.folder / os.fsdecode(b"m\xff")
+    where = name if name == "-" else str(shop.folder / name)
+    (line,) = shop.sync("top", "--lock-output", where, code=6).errors()
+    assert line.endswith("a lock file cannot name this folder: it is not in UTF-8")
+    assert [path.name for path in shop.folder.iterdir()] == [shop.dest.name]
+
+
+def test_a_lock_that_cannot_be_written_leaves_nothing(shop: Mirror) -> None:
+    lock = shop.folder / "pylock.toml"
+    lock.mkdir()
+    (line,) = shop.sync("top", "--lock-output", str(lock), code=6).errors()
+    assert line.startswith(f"{lock}: the lock file cannot be written: ")
+    assert {path.name for path in shop.folder.iterdir()} == {lock.name, shop.dest.name}
 
 
 # For several targets

@@ -15,6 +15,7 @@ import msgspec
 from aiomirror.errors import DestinationError
 from aiomirror.progress import JsonLines, Lines, Silent, summary
 from aiomirror.report import Problem
+from aiomirror.requirements.values import encodable
 from aiomirror.table import plan_table
 from aiomirror.targets import default_matrix
 
@@ -155,15 +156,21 @@ class Output(msgspec.Struct, frozen=True):
         if (said := self._lines()) is not None:
             for warning in lock.warnings:
                 said.warned(f"{path}: {warning}")
+        if encodable(folder) != folder:
+            raise DestinationError(
+                str(config.dest), "a lock file cannot name this folder: it is not in UTF-8"
+            )
         if str(path) == "-":
             _write_document(lock.text, "the lock file")
             return
+        draft = path.with_name(f".{path.name}.{os.getpid()}")
         try:
             # In one step, so that nobody finds half a lock.
-            draft = path.with_name(f".{path.name}.{os.getpid()}")
             draft.write_text(lock.text, encoding="utf-8")
             draft.replace(path)
         except OSError as error:
+            with contextlib.suppress(OSError):
+                draft.unlink()
             raise DestinationError(str(path), f"the lock file cannot be written: {error.strerror}") from error
 
 
