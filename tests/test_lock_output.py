@@ -121,15 +121,17 @@ def test_a_folder_that_no_lock_can_name(shop: Mirror, name: str) -> None:
     where = name if name == "-" else str(shop.folder / name)
     (line,) = shop.sync("top", "--lock-output", where, code=6).errors()
     assert line.endswith("a lock file cannot name this folder: it is not in UTF-8")
-    assert [path.name for path in shop.folder.iterdir()] == [shop.dest.name]
+    assert {path.name for path in shop.folder.iterdir()} == {shop.dest.name, "report.json"}
 
 
 def test_a_lock_that_cannot_be_written_leaves_nothing(shop: Mirror) -> None:
     lock = shop.folder / "pylock.toml"
     lock.mkdir()
-    (line,) = shop.sync("top", "--lock-output", str(lock), code=6).errors()
+    ran = shop.sync("top", "--lock-output", str(lock), code=6)
+    (line,) = ran.errors()
     assert line.startswith(f"{lock}: the lock file cannot be written: ")
-    assert {path.name for path in shop.folder.iterdir()} == {lock.name, shop.dest.name}
+    assert [one["message"] for one in ran.report["problems"]] == [line]
+    assert {path.name for path in shop.folder.iterdir()} == {lock.name, shop.dest.name, "report.json"}
 
 
 # For several targets

@@ -16,9 +16,9 @@ from aiomirror.cli.surroundings import settled, this_machine
 from aiomirror.cli.verbs import VERBS, check_project, with_verb
 from aiomirror.config import Config, Told, inputs, pruning, requested
 from aiomirror.config.machines import targets
-from aiomirror.errors import AiomirrorError, ConfigError
+from aiomirror.errors import AiomirrorError, ConfigError, DestinationError
 from aiomirror.plan import FetchPolicy
-from aiomirror.report import INTERRUPTED
+from aiomirror.report import INTERRUPTED, Problem
 from aiomirror.requirements.values import FileOptions
 from aiomirror.selection import Policy
 
@@ -132,7 +132,11 @@ class _Command:
                 helpers.warnings,
             )
         if config.lock_output is not None:
-            self.output.lock(report, config)
+            try:
+                self.output.lock(report, config)
+            except DestinationError as error:  # which the report is to have, too
+                self.output.complain(str(error))
+                report.problems.append(Problem.of(error))
         return report
 
     def _index(self) -> Report:
