@@ -308,6 +308,13 @@ def test_a_destination_without_a_name(
         ("ftp://files.example/simple/", "must be an http or https URL"),
         ("files.example/simple", "must be an http or https URL"),
         ("/srv/simple", "must be an http or https URL"),
+        ("https://index.example/simple/#x", "must be a URL without a query and a fragment (? and #)"),
+        (
+            "https://index.example/simple/?token=secret",
+            "must be a URL without a query and a fragment (? and #)",
+        ),
+        ("https://index.example/simple/?", "must be a URL without a query and a fragment (? and #)"),
+        ("https://index.example/#", "must be a URL without a query and a fragment (? and #)"),
         ("https://", "must be an http or https URL"),
         ("http://[::1/simple/", "cannot be read"),
         ("http://127.0.0.1:99999/simple/", "cannot be read"),
@@ -316,6 +323,7 @@ def test_a_destination_without_a_name(
 def test_an_index_that_is_no_address(mirror: Mirror, url: str, says: str) -> None:
     (line,) = mirror.sync("foo", "-i", url, code=2).errors()
     assert says in line
+    assert "secret" not in line
     assert not mirror.dest.exists()
 
 

@@ -190,6 +190,8 @@ def checked_url(text: str) -> str:
         raise ValueError("the index URL cannot be read; a password in it has to be percent-encoded") from None
     if parts.scheme not in {"http", "https"} or not parts.hostname:
         raise ValueError("the index must be an http or https URL, such as https://index.example/simple/")
+    if "?" in text or "#" in text:  # behind which the name of a project would mean nothing
+        raise ValueError("the index must be a URL without a query and a fragment (? and #)")
     return text
 
 
