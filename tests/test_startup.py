@@ -148,6 +148,15 @@ def test_the_process_is_made_ready_before_the_program_is_read() -> None:
     assert not set(modules) & PROGRAM
 
 
+@pytest.mark.parametrize("module", ["msgspec", "argparse", "packaging"])
+def test_who_interrupts_while_the_program_is_read_sees_no_traceback(tmp_path: Path, module: str) -> None:
+    (tmp_path / f"{module}.py").write_text("import os, signal\nos.kill(os.getpid(), signal.SIGINT)\n")
+    command = [sys.executable, "-m", "aiomirror", "sync", "foo", "-d", str(tmp_path / "mirror")]
+    environ = os.environ | {"PYTHONPATH": str(tmp_path)}
+    done = subprocess.run(command, env=environ, capture_output=True, text=True, check=False, timeout=60)
+    assert (done.returncode, done.stdout, done.stderr) == (130, "", "error: interrupted\n")
+
+
 def test_authorities_are_read_once_and_where_https_is_spoken(mirror: Mirror, tmp_path: Path) -> None:
     pem = write_pem(tmp_path)
     plain = said(READ, *command(mirror, "--quiet"), SSL_CERT_FILE=str(pem))
