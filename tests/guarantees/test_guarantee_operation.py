@@ -176,7 +176,7 @@ def test_G31_a_disk_that_is_full_or_read_only_is_told_before_anything_is_asked(m
     names = many(mirror, 20, 100)
     with disk(mirror.folder, "size=200k") as place:
         mirror.dest = place / "mirror"
-        (place / "filler").write_bytes(bytes(100_000))
+        (place / "filler").write_bytes(bytes(80_000))
         mirror.sync("p0")
         with (place / "filler").open("ab", buffering=0) as filler, suppress(OSError):
             while True:
