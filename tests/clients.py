@@ -199,6 +199,12 @@ class Clients:
         where = ["--no-cache", "--python", sys.executable, "--project", str(project)]
         self.run(uv.find_uv_bin(), "lock", *where, "--default-index", index)
 
+    def uv_export(self, index: str, project: Path, pylock: Path) -> None:
+        """Write what ``uv.lock`` lists as a ``pylock.toml``."""
+        where = ["--no-cache", "--python", sys.executable, "--project", str(project)]
+        form = ["--frozen", "--format", "pylock.toml", "--output-file", str(pylock)]
+        self.run(uv.find_uv_bin(), "export", *form, *where, "--default-index", index)
+
     def uv_sync(self, index: str, project: Path) -> None:
         """Install what ``uv.lock`` lists, as it is, into the project's ``.venv``."""
         where = ["--no-cache", "--python", sys.executable, "--project", str(project)]

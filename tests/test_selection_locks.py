@@ -81,6 +81,51 @@ def test_files_that_upstream_lacks_are_named() -> None:
     assert errors(selection)[0].startswith(f"foo: nothing satisfies '{WHEEL}, {SDIST}'; ")
 
 
+@pytest.mark.parametrize(
+    ("name", "listed"),
+    [
+        ("foo-1.0-py3-none-any.whl", "Foo-1.0-py3-none-any.whl"),
+        ("foo-1.0-py3-none-any.whl", "foo-1.0.0-py3-none-any.whl"),
+        ("foo-1.0-py2.py3-none-any.whl", "FOO-1.0-py3.py2-none-any.whl"),
+        ("foo-1.0-1-py3-none-any.whl", "Foo-1.0-1-py3-none-any.whl"),
+        ("foo-1.0.tar.gz", "Foo-1.0.tar.gz"),
+        ("foo-1.0rc1.tar.gz", "foo-1.0-rc1.tar.gz"),
+    ],
+)
+def test_a_name_that_upstream_spells_otherwise(name: str, listed: str) -> None:
+    want = replace(locked({name: A}), specifier=SpecifierSet(">=0a0"))
+    assert chosen(select(page({listed: A}), [want], Policy())) == {listed: set()}
+    assert chosen(select(page({listed: ""}), [want], Policy())) == {listed: {A}}
+    selection = select(page({listed: B}), [want], Policy())
+    assert not selection.chosen
+    assert "its digest is none of those" in errors(selection)[0]
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        "Foo-1.0-py2-none-any.whl",
+        "Foo-1.0-1-py3-none-any.whl",
+        "Foo-1.0.1-py3-none-any.whl",
+        "Foo-1.0.tar.gz",
+        "Foo-1.0-py3-none-any.exe",
+        "foo_bar-1.0-py3-none-any.whl",
+    ],
+)
+def test_a_name_that_says_something_else(other: str) -> None:
+    selection = select(page({other: A}), [locked({WHEEL: A})], Policy())
+    assert not selection.chosen
+    assert errors(selection)[0].startswith(f"foo: nothing satisfies '{WHEEL}'; ")
+    assert errors(selection)[0].endswith("; not listed upstream)")
+
+
+def test_of_several_spellings_the_one_with_the_digest() -> None:
+    there = {"foo-1.0.0.tar.gz": B, "foo-1.0.0.0.tar.gz": A}
+    assert chosen(select(page(there), [locked({SDIST: A})], Policy())).keys() == {"foo-1.0.0.0.tar.gz"}
+    there[SDIST] = C  # which has the very name
+    assert not select(page(there), [locked({SDIST: A})], Policy()).chosen
+
+
 def test_of_many_files_that_are_missing_a_few_are_named() -> None:
     wheels = {f"foo-1.0-cp3{n}-none-any.whl": A for n in range(10, 10 + MAX_NAMED + 3)}
     (error,) = errors(select(page({}), [locked(wheels)], Policy()))

@@ -79,6 +79,39 @@ def test_a_file_that_upstream_no_longer_has(mirror: Mirror) -> None:
     assert [error for error in ran.errors() if SDIST in error and "not listed upstream" in error]
 
 
+OLD_NAMES = {"PySocks-1.0-py2.py3-none-any.whl", "PySocks-1.0-1-py3-none-any.whl", "PySocks-1.0.zip"}
+
+
+@pytest.fixture
+def old_names(mirror: Mirror, tmp_path: Path) -> Path:
+    """The ``pylock.toml`` that uv makes of a project whose files upstream does not name as is usual now."""
+    for name in OLD_NAMES:
+        mirror.upstream.add_file("PySocks", name, core_metadata=name.endswith(".whl"))
+    path = tmp_path / "pylock.toml"
+    Clients(mirror.folder).uv_export(mirror.upstream.url, lock(mirror, "pysocks").parent, path)
+    assert 'name = "pysocks-1.0-1-py3-none-any.whl"' in path.read_text()
+    return path
+
+
+@pytest.mark.parametrize("where", [(), ("--python-version", "3.12", "--platform", "linux", "--with-sdists")])
+def test_files_that_upstream_spells_so(mirror: Mirror, old_names: Path, where: tuple[str, ...]) -> None:
+    ran = mirror.sync("-r", str(old_names), *where)
+    assert {name for name in mirror.files() if name.startswith("PySocks")} == OLD_NAMES
+    assert not ran.warnings()
+
+
+def test_the_digests_hold_however_a_file_is_spelt(mirror: Mirror, old_names: Path) -> None:
+    wheel = "PySocks-1.0-1-py3-none-any.whl"
+    mirror.upstream.add_file("PySocks", wheel, content=b"other bytes")
+    (error,) = mirror.sync("-r", str(old_names), code=3).errors()
+    assert error.startswith(f"pysocks: nothing satisfies '{wheel}'; ")
+    assert error.endswith("its digest is none of those that the requirement lists)")
+    mirror.upstream.add_file("PySocks", wheel, content=b"other bytes", hashes={}, size=None)
+    (error,) = mirror.sync("-r", str(old_names), code=1).errors()
+    assert error.startswith(f"pysocks: {wheel}: sha256 is ")
+    assert {name for name in mirror.files() if name.startswith("PySocks")} == OLD_NAMES - {wheel}
+
+
 def test_the_dependencies_of_a_project(mirror: Mirror) -> None:
     mirror.sync(str(project(mirror, "alpha<1.1")))
     assert mirror.files() == {WHEEL, SDIST}

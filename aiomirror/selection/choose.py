@@ -18,6 +18,7 @@ from msgspec.structs import replace
 
 from aiomirror.selection.admission import Admission
 from aiomirror.selection.fitting import for_targets, targets_of
+from aiomirror.selection.spelling import as_listed, has_listed
 from aiomirror.selection.unmet import unmet
 from aiomirror.selection.values import Chosen, LeftOut, Policy, Selection
 from aiomirror.selection.versions import mismatch, without_prereleases
@@ -94,7 +95,7 @@ def select(page: ProjectPage, wants: Sequence[Wanted], policy: Policy) -> Select
     files = page.named
     chosen: dict[str, Chosen] = {}
     unsatisfied = []
-    for want in wants:
+    for want in (as_listed(one, page) for one in wants):
         found = _choose(releases, files, want, policy, left_out)
         for one in found:
             chosen[one.file.filename] = _union(chosen.get(one.file.filename), one)
@@ -209,7 +210,7 @@ def _is_legacy(file: Candidate, project: NormalizedName) -> bool:
 def _to_check(file: Candidate, want: Wanted) -> Hashes:
     """The hashes that are still to be looked for in the bytes: none, if upstream lists one of them."""
     hashes = want.accepted(file.filename) or frozenset()
-    return frozenset() if _listed(file, hashes) else hashes
+    return frozenset() if has_listed(file, hashes) else hashes
 
 
 def _usable(release: _Release, want: Wanted, reasons: _Reasons) -> list[Candidate]:
@@ -233,11 +234,7 @@ def _usable(release: _Release, want: Wanted, reasons: _Reasons) -> list[Candidat
 def _digest_admitted(file: Candidate, hashes: Hashes) -> bool:
     """Whether the file may have one of the digests; what upstream does not list shows when it is fetched."""
     listed = [algorithm for algorithm, _ in hashes if algorithm in file.hashes]
-    return not listed or _listed(file, hashes)
-
-
-def _listed(file: Candidate, hashes: Hashes) -> bool:
-    return any(file.hashes.get(algorithm) == digest for algorithm, digest in hashes)
+    return not listed or has_listed(file, hashes)
 
 
 def _union(one: Chosen | None, other: Chosen) -> Chosen:
