@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
+from msgspec.structs import replace
 from packaging.utils import canonicalize_name
 
 from aiomirror.requirements import FormatControl, Wanted, parse_spec
@@ -244,6 +245,39 @@ def test_constraints_narrow_and_the_same_demand_counts_once() -> None:
     wanted = demands([want("foo"), want("bar"), want("foo<9"), want("Foo")], [want("foo<2"), want("baz==1")])
     assert list(wanted) == ["foo", "bar"]
     assert [str(one.specifier) for one in wanted[canonicalize_name("foo")]] == ["<2", "<2,<9"]
+
+
+@pytest.mark.parametrize(
+    ("spec", "bounds", "versions", "why"),
+    [
+        ("foo", ["foo>=2"], ["1.0", "1.1"], "the constraint foo>=2 (c.txt:1) excludes 1.1"),
+        ("foo>=2", ["foo>1", "foo<2"], ["1.5", "3.0"], "the constraint foo<2 (c.txt:2) excludes 3.0"),
+        ("foo", ["foo>=2"], ["1.0", "1.1rc1"], "the constraint foo>=2 (c.txt:1) excludes 1.0"),
+        (
+            "foo",
+            ["foo>=2", "foo!=1.*"],
+            ["1.0"],
+            "the constraint foo>=2 (c.txt:1) excludes 1.0, and so does foo!=1.* (c.txt:2)",
+        ),
+        ("foo>=3", ["foo>=2"], ["1.0"], ""),
+        ("foo", ["foo>=2"], [], ""),
+    ],
+)
+def test_a_constraint_that_leaves_nothing_is_named(
+    spec: str, bounds: list[str], versions: list[str], why: str
+) -> None:
+    constraints = [replace(want(bound), origin=f"c.txt:{line}") for line, bound in enumerate(bounds, 1)]
+    (wants,) = demands([want(spec)], constraints).values()
+    (error,) = select(page(*sdists(*versions)), wants, Policy()).unsatisfied
+    assert (error.requirement, error.why) == (spec, why)
+
+
+def test_a_constraint_that_rules_out_the_digests_is_named() -> None:
+    there = entry("foo-1.0.tar.gz", hashes={"sha256": "a" * 64})
+    bound = replace(want("foo==1.0", [("sha256", "b" * 64)]), origin="c.txt:1")
+    (wants,) = demands([want("foo")], [bound]).values()
+    (error,) = select(page(there), wants, Policy()).unsatisfied
+    assert error.why.endswith("those that the requirement lists, or the constraint foo==1.0 (c.txt:1)")
 
 
 @pytest.mark.parametrize(

@@ -230,6 +230,19 @@ def test_why_what_matches_is_left_out(mirror: Mirror, args: list[str], says: str
     assert says in line
 
 
+@pytest.mark.parametrize("follows", [False, True])
+@pytest.mark.parametrize("where", ["c.txt", "aiomirror.toml"])
+def test_a_constraint_or_a_rule_that_leaves_nothing(mirror: Mirror, where: str, *, follows: bool) -> None:
+    mirror.follows = follows
+    path = mirror.folder / where
+    path.write_text("# ours\nfoo<1\n" if where == "c.txt" else '[project.foo]\nversions = "<1"\n')
+    option = "-c" if where == "c.txt" else "--config"
+    place = f"{path}:2" if where == "c.txt" else str(path)
+    (line,) = mirror.sync("foo", option, str(path), code=3).errors()
+    assert line.startswith("foo: nothing satisfies 'foo'; ")
+    assert line.endswith(f"(the constraint foo<1 ({place}) excludes 1.0)")
+
+
 # -- the destination
 
 

@@ -61,6 +61,10 @@ class Wanted(msgspec.Struct, frozen=True):
 
     targets: tuple[str, ...] = ()
     """Names of the targets that it is wanted for; none: all of them."""
+    bounds: tuple[Wanted, ...] = ()
+    """The constraints that have narrowed its specifier and its hashes."""
+    asked: SpecifierSet | None = None
+    """The specifier before they did; None: none has."""
 
     def __hash__(self) -> int:
         return hash((self.project, self.text, self.origin))

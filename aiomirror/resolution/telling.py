@@ -98,7 +98,8 @@ def why_nothing(view: View, dependency: Dependency) -> str:
     bounds = view.constraints(dependency.project)
     bounded = next(admitted(view, dependency.project, [dependency, *bounds]), None)
     if bounded is None:
-        return f"the constraint {' and '.join(map(str, bounds))} excludes {fitting.text}"
+        first, *others = [str(one) for one in bounds if not one.admits(fitting)]
+        return ", and so does ".join([f"the constraint {first} excludes {fitting.text}", *others])
     if bounded in view.impossible:
         return _impossible(view, bounded)
     return f"{bounded.text} {why_not(view, bounded)}"

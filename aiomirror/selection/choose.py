@@ -53,15 +53,19 @@ def demands(
     for constraint in constraints:
         bounds[constraint.project].append(constraint)
     result: dict[NormalizedName, tuple[Wanted, ...]] = {}
-    for want in wanted:
-        for bound in bounds[want.project]:
-            want = replace(  # noqa: PLW2901 (narrowed step by step)
-                want, specifier=want.specifier & bound.specifier, hashes=_both(want.hashes, bound.hashes)
-            )
+    for one in wanted:
+        want = _within(one, bounds[one.project]) if one.project in bounds else one
         known = result.get(want.project, ())
         if not any(_alike(want, other) for other in known):
             result[want.project] = (*known, want)
     return result
+
+
+def _within(want: Wanted, bounds: Sequence[Wanted]) -> Wanted:
+    specifier, hashes = want.specifier, want.hashes
+    for bound in bounds:
+        specifier, hashes = specifier & bound.specifier, _both(hashes, bound.hashes)
+    return replace(want, specifier=specifier, hashes=hashes, bounds=tuple(bounds), asked=want.specifier)
 
 
 def _both(one: Hashes, other: Hashes) -> Hashes:
@@ -99,7 +103,7 @@ def select(page: ProjectPage, wants: Sequence[Wanted], policy: Policy) -> Select
         found = _choose(releases, files, want, policy, left_out)
         for one in found:
             chosen[one.file.filename] = _union(chosen.get(one.file.filename), one)
-        versions = (release.text for release in releases.values())
+        versions = [release.text for release in releases.values()]
         error = unmet(page, want, policy, found=found, versions=versions, left_out=left_out)
         if error is not None:
             unsatisfied.append(error)

@@ -9,13 +9,13 @@ from aiomirror.errors import NoMatchingFileError
 from aiomirror.selection.admission import Admission
 from aiomirror.selection.fitting import WHEEL, may_fit, targets_of
 from aiomirror.selection.values import LeftOut
-from aiomirror.selection.versions import mismatch
+from aiomirror.selection.versions import mismatch, without_prereleases
 from aiomirror.simple.filenames import parse_filename, version_key
 from aiomirror.simple.values import ProjectFile
 from aiomirror.wording import abridged
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Mapping
+    from collections.abc import Collection, Iterator, Mapping, Sequence
 
     from aiomirror.requirements.values import Wanted
     from aiomirror.selection.values import Chosen, Policy
@@ -33,7 +33,7 @@ def unmet(
     policy: Policy,
     *,
     found: Collection[Chosen],
-    versions: Iterable[str],
+    versions: Sequence[str],
     left_out: Mapping[str, LeftOut],
 ) -> NoMatchingFileError | None:
     """That the requirement got less than it asks for of the page; None where it did not.
@@ -43,16 +43,35 @@ def unmet(
     missing = _missing(page, want, policy, found=found, left_out=left_out)
     if not missing and (found or _goes_elsewhere(want, policy, left_out)):
         return None
-    newest = max([*versions] or page.versions, key=version_key, default=None)
+    newest = max(versions or page.versions, key=version_key, default=None)
     if missing:
         whys = {str(left_out.get(name, "not listed upstream")) for name in missing}
-        why = "; ".join([f"locked in {want.origin}", *sorted(whys)])
+        why = "; ".join([f"locked in {want.origin}", *sorted(whys), *_exclusion(want, versions, policy)])
         return NoMatchingFileError(page.project, abridged(missing, MAX_NAMED), newest, why)
     if page.status.marker == "quarantined":
         why = str(LeftOut.QUARANTINED)
     else:
-        why = _nearest_reason(page, want, left_out)
+        why = "".join(_exclusion(want, versions, policy)) or _nearest_reason(page, want, left_out)
     return NoMatchingFileError(page.project, want.text, newest, why)
+
+
+def _exclusion(want: Wanted, versions: Sequence[str], policy: Policy) -> Iterator[str]:
+    """That constraints leave nothing of what the requirement would have taken, if they do."""
+    if want.asked is None or any(mismatch(one, want.specifier, every=True) is None for one in versions):
+        return
+    fitting = [one for one in versions if mismatch(one, want.asked, every=True) is None]
+    newest = max(without_prereleases(fitting, want.asked, policy), key=version_key, default=None)
+    if newest is not None:
+        first, *others = [
+            _with_origin(one)
+            for one in want.bounds
+            if mismatch(newest, one.specifier, every=True) is not None
+        ]
+        yield ", and so does ".join([f"the constraint {first} excludes {newest}", *others])
+
+
+def _with_origin(constraint: Wanted) -> str:
+    return f"{constraint.text} ({constraint.origin})"
 
 
 def _missing(
@@ -99,4 +118,6 @@ def _nearest_reason(page: ProjectPage, want: Wanted, left_out: Mapping[str, Left
     if not reasons:
         return ""
     reason = max(reasons, key=lambda one: (reasons[one], one))
-    return f"{reasons[reason]} matching file{'s' if reasons[reason] > 1 else ''} left out: {reason}"
+    lists = [_with_origin(one) for one in want.bounds if one.hashes and reason is LeftOut.OTHER_DIGEST]
+    also = "".join(f", or the constraint {one}" for one in lists)
+    return f"{reasons[reason]} matching file{'s' if reasons[reason] > 1 else ''} left out: {reason}{also}"

@@ -179,6 +179,8 @@ def test_other_targets_are_solved_beside_a_conflict() -> None:
 def test_an_excluding_constraint_is_named() -> None:
     why = resolve(Index().add("a", "1"), "a", constraints=["a>1"]).conflict()
     assert why == "nothing satisfies a (r.txt:1): the constraint a>1 (c.txt:1) excludes 1"
+    why = resolve(Index().add("a", "1"), "a", constraints=["a>0", "a>1", "a>2"]).conflict()
+    assert why.endswith(": the constraint a>1 (c.txt:2) excludes 1, and so does a>2 (c.txt:3)")
 
 
 def test_formats_may_leave_nothing() -> None:
