@@ -106,7 +106,7 @@ def why_nothing(view: View, dependency: Dependency) -> str:
 
 
 def _impossible(view: View, release: Release) -> str:
-    """``a 2.0 needs b>=3 and b 3.1 needs c, and nothing satisfies that: …``, as far down as it goes."""
+    """``a 2.0 needs b>=3, b 3.1 needs c: …``, as far down as it goes, and why nothing satisfies the last."""
     steps: list[str] = []
     while True:
         dependency = view.impossible[release]
@@ -118,13 +118,11 @@ def _impossible(view: View, release: Release) -> str:
         if len(steps) == MAX_TOLD:
             return f"{', '.join(steps)}, and so on"
         release = below
-    rivals = view.roots_on(dependency.project)
-    last = (
-        f"; {' and '.join(map(str, rivals))} is asked for as well"
-        if rivals
-        else why_nothing(view, dependency)
-    )
-    return f"{', '.join(steps)}: {last}"
+    needs, rivals = ", ".join(steps), view.roots_on(dependency.project)
+    if not rivals or _is_hopeless(view, dependency):
+        return f"{needs}: {why_nothing(view, dependency)}"
+    asked = f"{' and '.join(map(str, rivals))} {'are' if len(rivals) > 1 else 'is'}"
+    return f"{needs}; {asked} asked for as well"
 
 
 def why_not(view: View, release: Release) -> str:

@@ -183,6 +183,24 @@ def test_an_excluding_constraint_is_named() -> None:
     assert why.endswith(": the constraint a>1 (c.txt:2) excludes 1, and so does a>2 (c.txt:3)")
 
 
+@pytest.mark.parametrize(
+    ("also", "says"),
+    [
+        (["c<8"], "b 3 needs c>=9; c<8 (r.txt:2) is asked for as well"),
+        (["c<8", "c>1"], "b 3 needs c>=9; c<8 (r.txt:2) and c>1 (r.txt:3) are asked for as well"),
+    ],
+)
+def test_what_else_is_asked_for_is_named(also: list[str], says: str) -> None:
+    index = Index().add("a", "1", "b").add("b", "3", "c>=9").add("c", "9").add("c", "7")
+    assert resolve(index, "a", *also).conflict() == f"nothing satisfies a (r.txt:1): a 1 needs b, {says}"
+
+
+def test_what_else_is_asked_for_is_not_to_blame_for_what_is_not_there() -> None:
+    index = Index().add("a", "1", "c>=9").add("c", "7")
+    why = resolve(index, "a", "c<8").conflict()
+    assert why == "nothing satisfies a (r.txt:1): a 1 needs c>=9: the newest version is 7"
+
+
 def test_formats_may_leave_nothing() -> None:
     rules = Rules(formats=FormatControl(only_binary=frozenset({":all:"})))
     why = resolve(Index().add("a", "1", tags=[SDIST]), "a", rules=rules).conflict()
