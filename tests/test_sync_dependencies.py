@@ -235,6 +235,37 @@ def test_roots_that_contradict_each_other_fail_without_targets_too(follower: Mir
     assert any("one 1.0 needs shared<2" in line for line in ran.errors())
 
 
+TARGET = ("--python-version", "3.12", "--platform", "linux")
+
+
+@pytest.mark.parametrize("where", [(), TARGET])
+def test_the_ways_out_for_those_who_pin_differently(
+    follower: Mirror, tmp_path: Path, where: tuple[str, ...]
+) -> None:
+    for version in ("1.0", "2.0", "3.0"):
+        wheel(follower, "shared", version)
+    pins = [f"shared-{version}-py3-none-any.whl" for version in ("1.0", "2.0")]
+    (line,) = follower.sync("shared==1.0", "shared==2.0", *where, code=3).errors()
+    assert "but --closure all-matching takes what each asks for, and so do lock files of their own" in line
+    follower.sync("shared==1.0", "shared==2.0", "--closure", "all-matching", *where)
+    assert follower.files() == set(pins)
+    locks = []
+    for version in ("1.0", "2.0"):
+        locks += ["-r", str(tmp_path / f"pylock.team{version[0]}.toml")]
+        follower.sync(f"shared=={version}", "--lock-output", locks[-1], *where)
+    ran = follower.sync(*locks, *where)
+    assert sorted(one["filename"] for one in ran.report["files"]) == pins
+
+
+def test_each_line_alone_or_all_together(follower: Mirror) -> None:
+    for version in ("1.0", "2.0"):
+        wheel(follower, "shared", version)
+    together = follower.sync("shared", "shared==1.0", "--dry-run")
+    assert [one["filename"] for one in together.report["files"]] == ["shared-1.0-py3-none-any.whl"]
+    alone = follower.sync("shared", "shared==1.0", "--no-deps", "--dry-run")
+    assert len(alone.report["files"]) == 2
+
+
 def test_with_keep_going_other_targets_are_mirrored(follower: Mirror) -> None:
     windows = wheel(follower, "winonly", "1.0", tag="cp312-cp312-win_amd64")
     where = ["--platform", "linux", "--platform", "windows", "--python-version", "3.12"]

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 MAX_TOLD = 12
 """Requirements that one conflict names; the rest is counted."""
+WAY_OUT = ", but --closure all-matching takes what each asks for, and so do lock files of their own"
+"""For those who merge what several people have pinned."""
 
 
 def conflict(view: View, solution: Solution) -> Conflict:
@@ -59,7 +61,8 @@ def _sentence(view: View, project: NormalizedName, causes: Sequence[Cause]) -> s
     told = [f"{_demand(*cause)} (would take {_newest(view, cause[0])})" for cause in causes[:MAX_TOLD]]
     if len(causes) > MAX_TOLD:
         told.append(f"{len(causes) - MAX_TOLD} more")
-    return f"no version of {project} satisfies {' and '.join(told)}"
+    way_out = "" if any(parent for _, parent in causes) else WAY_OUT
+    return f"no version of {project} satisfies {' and '.join(told)}{way_out}"
 
 
 def _is_hopeless(view: View, dependency: Dependency) -> bool:

@@ -183,6 +183,16 @@ def test_an_excluding_constraint_is_named() -> None:
     assert why.endswith(": the constraint a>1 (c.txt:2) excludes 1, and so does a>2 (c.txt:3)")
 
 
+def test_roots_on_the_same_project_are_told_a_way_out() -> None:
+    index = Index().add("a", "2").add("a", "1").add("b", "1", "a<2")
+    assert resolve(index, "a==1", "a==2").conflict() == (
+        "no version of a satisfies a==1 (r.txt:1) (would take 1) and a==2 (r.txt:2) (would take 2), "
+        "but --closure all-matching takes what each asks for, and so do lock files of their own"
+    )
+    assert "all-matching" not in resolve(index, "b", "a==2").conflict()
+    assert "all-matching" not in resolve(index, "a==1", "a==3").conflict()
+
+
 @pytest.mark.parametrize(
     ("also", "says"),
     [
