@@ -323,6 +323,19 @@ def test_the_lock_of_a_lock_is_the_same(assortment: Mirror, lock: Path, tmp_path
     assert again.read_bytes() == lock.read_bytes()
 
 
+@pytest.mark.parametrize("more", [(), ("slim",)])
+def test_without_the_targets_of_a_lock_its_markers_are_lost_and_that_is_told(
+    assortment: Mirror, lock: Path, tmp_path: Path, more: tuple[str, ...]
+) -> None:
+    again = tmp_path / "pylock.again.toml"
+    ran = assortment.sync("-r", str(lock), *more, "--lock-output", str(again))
+    assert set(markers(again).values()) == {""}
+    assert f"{again}: it takes over no markers of lock files, unless targets are named" in ran.warnings()
+    assert not assortment.sync("-r", str(lock), *more).warnings()
+    ran = assortment.sync("-r", str(lock), *more, *PYTHONS, *LINUX, *WINDOWS, "--lock-output", str(again))
+    assert not ran.warnings()
+
+
 def test_several_versions_without_a_marker_are_told(shop: Mirror, tmp_path: Path) -> None:
     lock = tmp_path / "pylock.toml"
     shop.upstream.add_file("top", "top-0.9-py3-none-any.whl", content=make_wheel("top", "0.9"))

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from msgspec.structs import replace
 
 from aiomirror.closure import close
-from aiomirror.dependencies.outcome import Outcome, installed_of_locks
+from aiomirror.dependencies.outcome import Outcome, installed_of_locks, without_markers
 from aiomirror.dependencies.rules import excluded, resolution_of, rules_of
 from aiomirror.dependencies.values import Followed
 from aiomirror.desired import Desired
@@ -79,8 +79,10 @@ class Dependencies:
         # A lock file is closed already, and says itself which files.
         roots = [one for one in parsed.wanted if not one.files]
         if not roots or not (config.following.enabled or named):
+            wants = demands(parsed.wanted, parsed.constraints)
             locked = installed_of_locks(parsed.wanted, config.policy.targets)
-            return Followed(Desired(demands(parsed.wanted, parsed.constraints), installed=locked))
+            warnings = tuple(without_markers(config, parsed.wanted))
+            return Followed(Desired(wants, warnings=warnings, installed=locked))
         outcome = partial(Outcome, config, parsed, present=present, targets=targets)
         more = f"{sorted(excluded(config))}"
         demand = demand_of(self._upstream.index.shown, parsed, rules_of(config), targets, more)

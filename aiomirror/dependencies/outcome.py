@@ -45,6 +45,16 @@ def installed_of_locks(wanted: Iterable[Wanted], targets: Iterable[Target]) -> d
     }
 
 
+def without_markers(config: Config, wanted: Iterable[Wanted]) -> Iterator[str]:
+    """That the lock file to be written has less than those that were read, where that is so.
+
+    Which of what they list goes where is asked of targets that were named: the default ones need not be the
+    machines that a lock is for.
+    """
+    if config.lock_output and not config.policy.targets and any(one.files for one in wanted):
+        yield f"{config.lock_output}: it takes over no markers of lock files, unless targets are named"
+
+
 class Outcome(msgspec.Struct, frozen=True):
     """What came of following the dependencies, on its way to what is wanted."""
 
@@ -81,6 +91,7 @@ class Outcome(msgspec.Struct, frozen=True):
                 *self.closed.closure.warnings,
                 *self._left_out(),
                 *(f"{one}; passed over" for one in passed_over),
+                *without_markers(self.config, locked),
             ),
             complete=not any(isinstance(error, UpstreamError) for error in self.closed.errors.values()),
             unverified=self.closed.unverified,
