@@ -8,6 +8,7 @@ from aiomirror.holdings import PAGES
 from aiomirror.plan import NO_STAT
 from aiomirror.pruning import QUARANTINED, UNLISTED, Census
 from aiomirror.report import Outcome, Status
+from aiomirror.requirements.values import brief
 from aiomirror.simple.filenames import FileKind, parse_filename
 
 if TYPE_CHECKING:
@@ -70,6 +71,9 @@ class Account:
     def planned(self, page: ProjectPage, plan: ProjectPlan, selection: Selection) -> None:
         """What is to be done; what nothing of it wants is counted."""
         self.reporter.planned(plan)
+        for version, reason in selection.yanked().items():
+            said = f"is yanked upstream ({brief(reason)})" if reason else "is yanked upstream"
+            self.warned(f"{page.project}: {version} {said}; installers take it for an exact pin only")
         ours = {*plan.keep, *distributions(plan.unlisted.values())} - plan.local
         if not ours:
             return  # as of every project of a first run

@@ -139,6 +139,14 @@ def test_yanked_files_need_an_exact_pin() -> None:
     assert chosen(select(listed, [want("foo")], Policy(latest=None))) == ["foo-1.0.tar.gz"]
 
 
+def test_what_is_yanked_is_told_with_the_reason() -> None:
+    listed = page(
+        entry("foo-2.0.tar.gz", yanked=""), entry("foo-2.0-py3-none-any.whl", yanked="broken"), *sdists("1.0")
+    )
+    assert select(listed, [want("foo==2.0"), want("foo")], Policy()).yanked() == {"2.0": "broken"}
+    assert select(listed, [want("foo")], Policy()).yanked() == {}
+
+
 def test_a_version_that_is_yanked_in_part_keeps_the_rest() -> None:
     listed = page(entry("foo-2.0.tar.gz", yanked=""), "foo-2.0-py3-none-any.whl")
     selection = select(listed, [want("foo")], Policy())

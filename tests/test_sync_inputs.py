@@ -219,3 +219,21 @@ def test_a_large_file_of_many_kinds_in_one_run(mirror: Mirror) -> None:
     ran = from_file(mirror, text)
     assert not mirror.upstream.file_requests()
     assert ran.report["totals"]["held"] == 8
+
+
+@pytest.mark.parametrize("follows", [False, True])
+@pytest.mark.parametrize(
+    ("reason", "says"), [("it breaks TLS\n" + "x" * 500, " (it breaks TLS xxx"), (None, ";")]
+)
+def test_a_pin_on_what_is_yanked_is_told(
+    mirror: Mirror, reason: str | None, says: str, *, follows: bool
+) -> None:
+    mirror.follows = follows
+    for name in both("alpha", "3.0"):
+        mirror.upstream.add_file("alpha", name, yanked=reason or True, core_metadata=name.endswith(".whl"))
+    (line,) = mirror.sync("alpha==3.0").warnings()
+    assert line.startswith(f"alpha: 3.0 is yanked upstream{says}")
+    assert line.endswith("; installers take it for an exact pin only")
+    assert len(line) < 250
+    assert not mirror.sync("alpha==3.0").warnings()  # of an unchanged page nothing is said twice
+    assert not mirror.sync("beta").warnings()

@@ -121,3 +121,11 @@ class Selection(msgspec.Struct, frozen=True):
         if not self.left_out:
             return {}
         return {str(reason): number for reason, number in Counter(self.left_out.values()).items()}
+
+    def yanked(self) -> dict[str, str]:
+        """The versions of which yanked files were chosen, each with upstream's reason, "" for none given."""
+        reasons: dict[str, str] = {}
+        for one in self.chosen:
+            if one.file.yanked is not None:
+                reasons[one.version] = reasons.get(one.version) or one.file.yanked
+        return reasons
