@@ -434,6 +434,18 @@ def test_the_nightly_job(projects: Mirror) -> None:
     assert "is there" not in projects.run("sync").err
 
 
+def test_the_report_of_the_night_is_replaced_by_no_other(projects: Mirror) -> None:
+    written(projects, 'dest = "mirror"\nrequirements = ["foo"]\nreport = "night.json"\nno-deps = true')
+    report = projects.folder / "night.json"
+    assert main(["sync"]) == 0
+    night = report.read_bytes()
+    for argv in (["explain", "foo"], ["verify"], ["index"], ["prune"]):
+        assert main(argv) == 0
+        assert report.read_bytes() == night
+    assert main(["explain", "foo", "--report", "asked.json"]) == 0
+    assert (projects.folder / "asked.json").exists()
+
+
 def test_a_file_within_the_mirror_is_none_of_the_mirrors(projects: Mirror) -> None:
     place = written(projects, 'requirements = ["foo"]', f"mirror/{FILE}")
     for argv in (["sync"], ["index"], ["verify", "--repair"], ["verify"]):

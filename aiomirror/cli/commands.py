@@ -92,6 +92,8 @@ class _Command:
         """Read what there is to read, and do what the verb says; the exit code."""
         self._sources = collect(args, os.environ)
         self.output = Output.of(self._told.get)
+        if self._verb != "sync":  # whose report it is that a configuration asks for
+            self.output = replace(self.output, report=getattr(args, "report", None))
         self.output.listen()
         self.untold = self._sources.warnings
         if self._sources.found:
