@@ -194,6 +194,14 @@ async def test_a_proxy_that_is_down_is_said_to_be(monkeypatch: pytest.MonkeyPatc
             await client.get_page("http://x.example/", accept=ACCEPT)
 
 
+async def test_a_proxy_without_an_address_is_said_to_be_one() -> None:
+    settings = HttpSettings(retries=0, proxy="http://proxy.invalid:3128")
+    async with running(settings) as client:
+        for url in ("http://x.example/", "https://x.example/"):
+            with pytest.raises(UnreachableError, match=r"no such host: proxy\.invalid, the proxy's"):
+                await client.get_page(url, accept=ACCEPT)
+
+
 async def test_a_proxy_is_never_gone_round(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("all_proxy", "socks5://127.0.0.1:9")
     async with running() as client:

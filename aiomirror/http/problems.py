@@ -9,6 +9,7 @@ import time
 from datetime import UTC
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 import aiohttp
 
@@ -74,8 +75,11 @@ def unanswered(error: BaseException, url: str, timeout: float) -> UpstreamError:
     if isinstance(error, aiohttp.ClientHttpProxyError):
         wanted = f": {_SAID[PROXY]}" if error.status == PROXY else ""
         return StatusError(url, error.status, f"from the proxy{wanted}")
-    if isinstance(error, aiohttp.ClientConnectorDNSError) and isinstance(error.os_error, LinkLocalNameError):
-        return RedirectError(url, "a name that leads to a link-local address")
+    if isinstance(error, aiohttp.ClientConnectorDNSError):
+        if isinstance(error.os_error, LinkLocalNameError):
+            return RedirectError(url, "a name that leads to a link-local address")
+        if urlsplit(url).hostname not in {None, error.host}:
+            return UnreachableError(url, f"no such host: {error.host}, the proxy's")
     return _translated(_BEFORE, error, url, timeout)
 
 
