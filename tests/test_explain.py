@@ -14,6 +14,7 @@ import pytest
 from msgspec.structs import replace
 from packaging.utils import canonicalize_name
 
+from aiomirror.cli import main
 from aiomirror.errors import DestinationError
 from aiomirror.explain import Asked, Condition, Explanation, FileFacts, Presence, ProjectFacts, explain
 from aiomirror.plan import FileRecord, FileStat, Remembered, Visited
@@ -627,3 +628,10 @@ def test_the_requirement_of_a_dependency_stands_in_the_version_that_has_it(follo
 
 def test_the_command_wants_a_name(library: Library) -> None:
     command(library, code=2)
+
+
+def test_its_exit_codes_are_its_own(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["explain", "--help"]) == 0
+    told = capsys.readouterr().out.partition("exit codes:")[2]
+    assert "1 nothing is known of one" in told
+    assert "upstream unreachable" not in told

@@ -35,6 +35,11 @@ exit codes:
   3 a requirement that nothing satisfies   4 upstream unreachable   5 damage found, or too much to be pruned
   6 destination unusable   130 interrupted (143: terminated)
 """
+EXPLAINED = """\
+exit codes:
+  0 something is known of each name   1 nothing is known of one, and what may have been meant is said
+  2 usage or configuration   6 the mirror cannot be read, or the answer not be written
+"""
 RULES = "format_rules"
 NAMING = {"sync": "requirements", "explain": "names"}
 """The verbs that are given names, wherever they stand between options, and what those are called."""
@@ -96,7 +101,7 @@ def build() -> argparse.ArgumentParser:
         "explain",
         help="why files are in the mirror, or are not",
         description="Tell why projects or files are in the mirror, or are not; upstream is not asked.",
-        epilog=EXIT_CODES,
+        epilog=EXPLAINED,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     _explanation(explain)
