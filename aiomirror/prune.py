@@ -64,11 +64,12 @@ async def prune(
 
     Raises:
         PruneUnsafeError: the last sync could not read everything, so nobody knows what is wanted.
-        DestinationError: the folder is not there, cannot be used, or is held by another run.
+        DestinationError: the folder is not there or no mirror, cannot be used, or is held by another run.
     """
     policy = policy or PrunePolicy()
     report = Report(destination=str(dest), dry_run=dry_run)
     began, now = time.monotonic(), int(clock())
+    await Store.check_is_mirror(dest)
     async with Store(dest, create=False, writable=not dry_run) as store:
         with State.open(store.state_path, writable=not dry_run) as state:
             pruner = Pruner(store, state, report, reporter)

@@ -752,9 +752,12 @@ def test_one_folder_that_is_not_ours_to_write_to(verify: Verify, name: str) -> N
 # -- folders that are no mirror
 
 
-@pytest.mark.parametrize("args", [[], ["--quick"], ["--repair", "-i", "http://index.example/simple/"]])
+@pytest.mark.parametrize(
+    "command",
+    ["verify", "verify --quick", "verify --repair -i http://index.example/simple/", "prune", "prune -n"],
+)
 @pytest.mark.parametrize("content", [[], ["foo/bar/index.html", "notes.txt", "Ünfug/index.html"]])
-def test_a_folder_that_is_no_mirror(verify: Verify, args: list[str], content: list[str]) -> None:
+def test_a_folder_that_is_no_mirror(verify: Verify, command: str, content: list[str]) -> None:
     """As a mount point without its file system is one."""
     folder = verify.mirror.folder / "elsewhere"
     folder.mkdir()
@@ -762,7 +765,7 @@ def test_a_folder_that_is_no_mirror(verify: Verify, args: list[str], content: li
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_bytes(b"mine")
     before = everything(folder)
-    assert main(["verify", "-d", str(folder), *args]) == 6
+    assert main([*command.split(), "-d", str(folder)]) == 6
     said = f"error: {folder}: is no mirror: there is neither .aiomirror nor a page in it\n"
     assert verify.capsys.readouterr() == ("", said)
     assert everything(folder) == before

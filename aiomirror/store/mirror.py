@@ -230,9 +230,13 @@ class Store:
         """The projects that have a page, of these or of all, sorted."""
         return await self._hops.run(reading.projects, self._tree, among)
 
-    async def is_mirror(self) -> bool:
-        """Whether a run has been here: there is its folder, or a page."""
-        return await self._hops.run(reading.is_mirror, self._tree)
+    @classmethod
+    async def check_is_mirror(cls, dest: Path) -> None:
+        """DestinationError unless a run has been here: a mount point may have nothing mounted on it."""
+        async with cls(dest, create=False, writable=False) as store:
+            if not await store._hops.run(reading.is_mirror, store._tree):
+                why = "is no mirror: there is neither .aiomirror nor a page in it"
+                raise DestinationError(str(dest), why)
 
     async def folders(self) -> list[NormalizedName]:
         """The folders with names of projects, with a page or without, sorted."""

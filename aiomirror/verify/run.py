@@ -24,7 +24,6 @@ from aiomirror.verify.telling import Teller, headline
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
-    from pathlib import Path
 
     from packaging.utils import NormalizedName
 
@@ -50,7 +49,7 @@ async def verify(config: Config, reporter: Reporter, *, quick: bool = False, rep
     """
     report = Report(destination=str(config.dest))
     started = time.monotonic()
-    await _check_is_mirror(config.dest)
+    await Store.check_is_mirror(config.dest)
     async with contextlib.AsyncExitStack() as stack:
         store = await stack.enter_async_context(Store(config.dest, create=False, or_read=not repair))
         state = stack.enter_context(State.open(store.state_path, writable=store.writable))
@@ -68,13 +67,6 @@ async def verify(config: Config, reporter: Reporter, *, quick: bool = False, rep
     report.seconds = time.monotonic() - started
     report.headline = headline(report, hasher.bytes)
     return report
-
-
-async def _check_is_mirror(dest: Path) -> None:
-    """Before anything is made there: a mount point may have nothing mounted on it."""
-    async with Store(dest, create=False, writable=False) as store:
-        if not await store.is_mirror():
-            raise DestinationError(str(dest), "is no mirror: there is neither .aiomirror nor a page in it")
 
 
 class _Run:
