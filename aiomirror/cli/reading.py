@@ -19,8 +19,6 @@ from aiomirror.wording import abridged
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
-    from packaging.markers import Marker
-
     from aiomirror.config import Config, Inputs
     from aiomirror.requirements.values import Wanted
     from aiomirror.targets import Target
@@ -75,21 +73,11 @@ def needless(wanted: Iterable[Wanted], config: Config) -> list[str]:
         return []  # markers are not looked at
     marked = [(one.text, one.marker) for one in wanted if one.marker is not None and not one.files]
     targets = (config.policy.targets or default_matrix()) if marked else ()
-    texts = [text for text, marker in marked if not any(_holds(marker, one) for one in targets)]
+    texts = [text for text, marker in marked if not any(one.holds(marker) for one in targets)]
     if not texts:
         return []
     what = "a requirement is" if len(texts) == 1 else f"{len(texts)} requirements are"
     return [f"{what} for none of the targets, by the marker: {abridged([repr(brief(one)) for one in texts])}"]
-
-
-def _holds(marker: Marker, target: Target) -> bool:
-    """Whether a marker is true there; what compares things without an order is not, as for installers."""
-    from packaging.markers import UndefinedComparison, UndefinedEnvironmentName  # noqa: PLC0415 (read already)
-
-    try:
-        return marker.evaluate({**target.environment, "extra": ""})
-    except (UndefinedComparison, UndefinedEnvironmentName, RecursionError, ValueError):
-        return False
 
 
 def _kept(gathered: Callable[[], Parsed], problems: list[RequirementError]) -> Parsed:

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 
 import msgspec
 from msgspec.structs import replace
-from packaging.markers import UndefinedComparison, UndefinedEnvironmentName
 
 from aiomirror.resolution.library import UNKNOWN, StoppedError
 
@@ -114,15 +113,8 @@ class View:
         key = (dependency.marker_text, extra)
         known = self._markers.get(key)
         if known is None:
-            known = self._markers[key] = self._evaluate(dependency, extra)
+            known = self._markers[key] = self.target.holds(dependency.marker, extra)
         return known
-
-    def _evaluate(self, dependency: Dependency, extra: str) -> bool:
-        assert dependency.marker is not None
-        try:
-            return dependency.marker.evaluate({**self.target.environment, "extra": extra})
-        except (UndefinedComparison, UndefinedEnvironmentName, RecursionError, ValueError):
-            return False  # it compares what has no order; installers skip such a requirement, too
 
     def admits_python(self, text: str | None) -> bool:
         """Whether a Requires-Python does; one that cannot be read is ignored, as installers do."""

@@ -13,6 +13,7 @@ from packaging.version import Version
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
+    from packaging.markers import Marker
 
 MAX_TAGS = 1_000
 """Real wheels stand for dozens of tags."""
@@ -114,6 +115,18 @@ class Target(msgspec.Struct, frozen=True, dict=True):
             return self._best(_parsed(tags))
         except ValueError:
             return None
+
+    def holds(self, marker: Marker, extra: str = "") -> bool:
+        """Whether a marker is true here, if this extra is asked for ("": none).
+
+        What compares things without an order is not: installers skip such a requirement, too.
+        """
+        from packaging.markers import UndefinedComparison, UndefinedEnvironmentName  # noqa: PLC0415 (read already)
+
+        try:
+            return marker.evaluate({**self.environment, "extra": extra})
+        except (UndefinedComparison, UndefinedEnvironmentName, RecursionError, ValueError):
+            return False
 
     def admits(self, requires_python: str | None) -> bool:
         """As :meth:`admits_python`, of a text; what cannot be read is ignored, as installers do."""
