@@ -44,7 +44,7 @@ class Credentials:
     """What is known of each origin; ``tokens`` as :class:`HttpSettings` has them, ``by_host`` out of netrc.
 
     ``private`` tells whether nobody listens in on what is sent to an address, or the person does not mind;
-    ``index`` is the origin that the person has named.
+    ``index`` is what the person has named.
     """
 
     def __init__(
@@ -52,9 +52,9 @@ class Credentials:
         tokens: Mapping[str, str],
         by_host: Mapping[str, str],
         private: Callable[[URL], bool],
-        index: str | None = None,
+        index: URL | None = None,
     ) -> None:
-        self._index = index
+        self._index = None if index is None else origin(index)
         self._by_origin: dict[str, Credential] = {}
         self._unlocked: dict[str, Credential] = {}
         self._tokens = {_place(place): token for place, token in tokens.items()}

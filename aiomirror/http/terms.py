@@ -28,6 +28,7 @@ class Terms:
         certificates: Certificates,
         trusted: TrustedHosts,
         credentials: Credentials,
+        index: URL | None,
     ) -> None:
         self._per_host = settings.per_host if settings.per_host < settings.connections else None
         self._proxies = Proxies.told(settings.proxy)
@@ -35,7 +36,6 @@ class Terms:
         self.credentials = credentials
         self.named: set[str] = set()
         """The hosts that the person named; they may be link-local."""
-        index = _parsed(settings.index_url)
         self._own = None if index is None else origin(index)
         self._keyring = Keyring(services(index)) if index is not None and settings.keyring else None
         if index is not None:
@@ -65,9 +65,8 @@ class Terms:
             return url.scheme == "https" or url in trusted
 
         index = _parsed(settings.index_url)
-        named = None if index is None else origin(index)
-        credentials = Credentials(settings.tokens, read_netrc(), private, named)
-        return cls(settings, certificates, trusted, credentials)
+        credentials = Credentials(settings.tokens, read_netrc(), private, index)
+        return cls(settings, certificates, trusted, credentials, index)
 
     def host(self, url: URL) -> Host:
         """What is to be known of an origin that was not asked before.
