@@ -53,11 +53,16 @@ class Expectation(msgspec.Struct, frozen=True):
     size: int | None = None
     accepted: frozenset[tuple[str, str]] = frozenset()
 
+    @property
+    def algorithms(self) -> Collection[str]:
+        """Those of which :meth:`check` asks for the digests."""
+        if not self.accepted:
+            return self.hashes.keys()
+        return {*self.hashes, *(algorithm for algorithm, _ in self.accepted)}
+
     def digester(self) -> Digester:
         """A digester of all the algorithms that :meth:`check` will ask for."""
-        if not self.accepted:
-            return Digester(self.hashes)
-        return Digester((*self.hashes, *(algorithm for algorithm, _ in self.accepted)))
+        return Digester(self.algorithms)
 
     def check(self, project: str, filename: str, size: int, digests: Digests) -> None:
         """SizeMismatchError or DigestMismatchError unless the file is what it must be."""

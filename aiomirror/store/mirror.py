@@ -6,7 +6,7 @@ import errno
 from contextlib import suppress
 from typing import TYPE_CHECKING, Self
 
-from aiomirror.errors import DestinationError, LockedError
+from aiomirror.errors import DestinationError, DigestMismatchError, LockedError, SizeMismatchError
 from aiomirror.store import draft, inspection, reading, removal, siblings
 from aiomirror.store.digests import Expectation
 from aiomirror.store.hops import Hops
@@ -166,6 +166,24 @@ class Store:
         """Hash what is on disk; None when it is not there or not a regular file."""
         found = await self.hash_file(project, filename, ())
         return found and found[0]
+
+    async def verified(
+        self,
+        project: str,
+        filename: str,
+        *,
+        hashes: Digests,
+        size: int | None = None,
+        accepted: frozenset[tuple[str, str]] = frozenset(),
+    ) -> tuple[FileRecord, dict[str, str]] | None:
+        """As :meth:`hash_file`, of a file that is as :meth:`partial` would have it; else None."""
+        expected = Expectation(hashes, size, accepted)
+        found = await self.hash_file(project, filename, expected.algorithms)
+        if found is not None:
+            with suppress(SizeMismatchError, DigestMismatchError):
+                expected.check(project, filename, found[0].stat.size, found[1])
+                return found
+        return None
 
     async def hash_file(
         self, project: str, filename: str, algorithms: Collection[str]
