@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping  # noqa: TC003 (msgspec reads annotations at run time)
+from collections.abc import Mapping  # noqa: TC003 (msgspec reads annotations at run time)
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -82,14 +82,10 @@ class Remembered(msgspec.Struct, frozen=True):
     records: Mapping[str, FileRecord] = msgspec.field(default_factory=dict)
     settled: Settled | None = None
     local: frozenset[str] = frozenset()
-    """Files that are not known to be upstream's: put there by hand, or before the state was lost."""
+    """Files that are not known to be upstream's: put there by hand, or before the state was lost.
 
-    def now(
-        self, records: Mapping[str, FileRecord], settled: Settled | None, upstreams: Collection[str] = ()
-    ) -> Remembered:
-        """The same with other records, those that are new of local files but for the ``upstreams``."""
-        new = records.keys() - self.records.keys() - set(upstreams)
-        return Remembered(self.project, records, settled, (self.local | new) & records.keys())
+    The state sees to that itself; it is told which are upstream's.
+    """
 
 
 class Visited(msgspec.Struct, frozen=True, gc=False):
@@ -164,12 +160,6 @@ class FileJob(msgspec.Struct, frozen=True, gc=False):
         """What tells the jobs of a run apart."""
         return self.project, self.file.filename
 
-    def is_met_by(self, hashes: Digests) -> bool:
-        """Whether a file with these digests is the one; never, where nothing says which it is."""
-        listed = self.file.hashes
-        right = all(hashes.get(algorithm) == digest for algorithm, digest in listed.items())
-        return bool(listed) and right and (not self.accepted or bool(self.accepted & set(hashes.items())))
-
 
 class ProjectPlan(msgspec.Struct, frozen=True):
     """What to do about one project, and what its page will say of the files that stay."""
@@ -190,7 +180,9 @@ class ProjectPlan(msgspec.Struct, frozen=True):
     unlisted: Mapping[str, FileRecord] = msgspec.field(default_factory=dict)
     """Ours, on disk, and on no page."""
     local: frozenset[str] = frozenset()
-    """Of those that are kept: not known to be upstream's, so nothing speaks for removing them."""
+    """Ours or not, these are not known to be upstream's, so nothing speaks for removing them."""
+    mirrored: frozenset[str] = frozenset()
+    """Of those that are kept these are upstream's, as its page says."""
     replaced: Mapping[str, tuple[HeldFile, ProjectFile] | None] = msgspec.field(default_factory=dict)
     """Files of which upstream now has other bytes, which are fetched: no page may list them meanwhile.
 
@@ -233,7 +225,7 @@ class _Planner:
         self._fetch: list[FileJob] = []
         self._keep: dict[str, HeldFile] = {}
         self._replaced: dict[str, tuple[HeldFile, ProjectFile] | None] = {}
-        self._local: set[str] = set()
+        self._mirrored: set[str] = set()
         self._problems: list[FileError] = []
 
     def consider(self, name: str) -> None:
@@ -279,8 +271,8 @@ class _Planner:
         if accepted and not accepted & set(held.hashes.items()):
             self._problem(FileError, name, "its digest is none that the requirement lists")
         self._keep[name] = held
-        if not upstream and name in self._holdings.local:
-            self._local.add(name)
+        if upstream:
+            self._mirrored.add(name)
         self._fetch += _metadata_job(self._page, self._facts[name], held, upstream=upstream)
 
     def _set_aside(self, held: HeldFile | None) -> None:
@@ -315,7 +307,8 @@ class _Planner:
             published=self._holdings.published,
             problems=tuple(self._problems),
             unlisted=self._unlisted,
-            local=frozenset(self._local),
+            local=self._holdings.local - self._mirrored,
+            mirrored=frozenset(self._mirrored),
             replaced=self._replaced,
         )
 

@@ -247,7 +247,11 @@ class Pruner:
         )
         self.state.save(
             [
-                one.now({**one.records, **written[project]}, one.settled if project in settled else None)
+                replace(
+                    one,
+                    records={**one.records, **written[project]},
+                    settled=one.settled if project in settled else None,
+                )
                 for project, one in known.items()
             ]
         )

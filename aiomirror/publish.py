@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from aiomirror.holdings import PAGES
+from aiomirror.holdings import PAGES, is_of_an_index
 from aiomirror.plan import Remembered
 from aiomirror.simple.published import listing
 from aiomirror.simple.render import render_html, render_json, render_root_html, render_root_json
@@ -60,8 +60,8 @@ class Publication(msgspec.Struct):
     """Ours, on disk, and on no page; their records are kept, for nobody else knows that they are ours."""
     visited: Visited | None = None
     """What upstream's page was, where one was read."""
-    local: frozenset[str] = frozenset()
-    """Files that are not known to be upstream's."""
+    mirrored: set[str] = msgspec.field(default_factory=set)
+    """Of the files those that upstream was seen to have, or that came from there."""
 
     def add(self, held: HeldFile) -> None:
         """A file that this run brought."""
@@ -88,8 +88,12 @@ class Publication(msgspec.Struct):
         records += [*self.damaged, *(held.record for held in self.held.values())]
         records += [held.metadata for held in self.held.values() if held.metadata is not None]
         return Remembered(
-            self.project, {record.filename: record for record in (*records, *pages)}, self.settled, self.local
+            self.project, {record.filename: record for record in (*records, *pages)}, self.settled
         )
+
+    def upstreams(self) -> set[str]:
+        """Of the files those that are known to be upstream's."""
+        return {name for name in self.held if name in self.mirrored or is_of_an_index(self.facts[name])}
 
 
 def _entry(fact: ProjectFile, held: HeldFile) -> ProjectFile:
@@ -144,7 +148,8 @@ class Publisher:
         for page in published:
             pages[page.project].append(page.record)
         visited = {one.project: one.visited for one in batch if one.visited is not None}
-        self._state.save([one.remembered(pages[one.project]) for one in batch], visited)
+        upstreams = {one.project: one.upstreams() for one in batch}
+        self._state.save([one.remembered(pages[one.project]) for one in batch], visited, upstreams)
         return sum(page.written for page in published)
 
     def _root(self) -> PageWrite:

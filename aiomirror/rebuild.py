@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from aiomirror.describe import described, sibling, why_silent
 from aiomirror.errors import DamagedError, FileError
-from aiomirror.holdings import PAGES, is_of_an_index, lost_status, own_page
+from aiomirror.holdings import PAGES, lost_status, own_page
 from aiomirror.plan import NO_STAT, FileRecord, HeldFile
 from aiomirror.progress import counted
 from aiomirror.publish import Publication, Publisher
@@ -81,8 +81,7 @@ class _Rebuilder:
         """
         page = await own_page(self._store, project)
         listed = page.named if page else {}
-        remembered = self._state.recall([project])[project]
-        known = remembered.records
+        known = self._state.recall([project])[project].records
         status = page.status if page else lost_status(project, known)
         one = Publication(project, status, {}, {}, published=page is not None)
         facts: dict[str, ProjectFile] = {}
@@ -101,8 +100,6 @@ class _Rebuilder:
                 size, sha256 = held.record.stat.size, held.record.sha256
                 self._report.add(Outcome(project, name, Status.HELD, size, sha256=sha256))
         one.facts = facts
-        new = one.held.keys() - known.keys()
-        one.local = remembered.local | {name for name in new if not is_of_an_index(listed.get(name))}
         for name in sorted(listed.keys() - names.keys()):
             self._fail(DamagedError(project, name, "listed, and not there; it is no longer listed"))
         return one

@@ -34,7 +34,7 @@ class UnderWay:
             published=plan.published,
             settled=settled,
             unlisted=plan.unlisted,
-            local=plan.local,
+            mirrored={*plan.mirrored},
             visited=visited,
         )
 
@@ -56,7 +56,7 @@ class UnderWay:
         """Have what came of a job on the page; whether the file is one that was asked for."""
         name = job.file.filename
         if fetched.held is not None:
-            self.publication.add(fetched.held)
+            self._add(fetched.held, job)
         elif (old := self._plan.replaced.get(name)) is not None:
             # The other bytes could not be had, and these are still there.
             held, self._facts[name] = old
@@ -66,6 +66,11 @@ class UnderWay:
         del self._out[name]
         return job.held is None or name in self._plan.wanted
 
+    def _add(self, held: HeldFile, job: FileJob) -> None:
+        self.publication.add(held)
+        if job.held is None:
+            self.publication.mirrored.add(job.file.filename)
+
     async def recover(self, store: Store) -> None:
         """Of a run that is ended, have on the page what came whole and nobody was told of any more.
 
@@ -74,6 +79,8 @@ class UnderWay:
         self.publication.settled = None
         for name, job in self._out.items():
             with suppress(DestinationError):  # what cannot be read is not listed
-                found = await store.hash_file(job.project, name, job.file.hashes.keys())
-                if found is not None and job.is_met_by(found[1]):
-                    self.publication.add(HeldFile(*found))
+                found = await store.verified(
+                    job.project, name, hashes=job.file.hashes, size=job.file.size, accepted=job.accepted
+                )
+                if found is not None and job.file.hashes:
+                    self._add(HeldFile(*found), job)

@@ -295,9 +295,9 @@ def test_a_state_that_is_lost_costs_the_grace_only(library: Library) -> None:
 # -- what somebody has put there
 
 
-@pytest.mark.parametrize("lost", ["", "before", "after"])
+@pytest.mark.parametrize("lost", ["", "before", "after", "pages", "repaired", "bytes"])
 def test_local_files_are_never_removed(library: Library, lost: str) -> None:
-    """Not when nothing wants them, nor when the state is lost before or after they were listed."""
+    """Not when nothing wants them, nor when the state, their pages or their bytes are lost for a while."""
     mirror = library.mirror
     library.sync("foo", "bar")
     own, beside = mirror.dest / "my-pkg" / "my_pkg-1.0-py3-none-any.whl", mirror.dest / "foo" / "foo-0.5.zip"
@@ -309,7 +309,19 @@ def test_local_files_are_never_removed(library: Library, lost: str) -> None:
     mirror.index()
     if lost == "after":
         shutil.rmtree(mirror.dest / ".aiomirror")
+    if lost in {"pages", "repaired"}:
+        for folder in ("foo", "my-pkg"):
+            for page in (mirror.dest / folder).glob("index.*"):
+                page.unlink()
+    if lost == "repaired":
+        mirror.run("verify", "--repair", "-d", str(mirror.dest), "-i", mirror.upstream.url)
+    if lost == "bytes":  # for a while, in which the page drops it
+        beside.write_bytes(b"not")
+        library.sync("foo", "bar", code=5, pruning=AT_ONCE)
+        beside.write_bytes(b"old")
+        mirror.index()
     library.sync("foo", "bar", pruning=AT_ONCE)
+    mirror.index()
     assert {own.name, beside.name, NEW, "bar-1.tar.gz"} <= mirror.files()
     for _ in range(2):
         library.sync("bar", pruning=AT_ONCE)

@@ -57,7 +57,9 @@ def test_records_outlive_the_state_that_saved_them(path: Path) -> None:
 
 def test_what_is_saved_of_a_project_replaces_all_that_was_known_of_it(path: Path) -> None:
     with State.open(path) as state:
-        state.save([known(SIX, [record("a"), record("b")], SETTLED), known(IDNA, [record("a")], SETTLED)])
+        upstreams = {SIX: {"a", "b"}, IDNA: {"a"}}
+        both = [known(SIX, [record("a"), record("b")], SETTLED), known(IDNA, [record("a")], SETTLED)]
+        state.save(both, upstreams=upstreams)
         state.save([known(SIX, [record("a", 2)])])
         assert state.recall([SIX, IDNA]) == {
             SIX: known(SIX, [record("a", 2)]),
@@ -205,7 +207,10 @@ def test_files_and_whole_projects_are_forgotten(path: Path) -> None:
     stones = [Tombstone(SIX, "a", 1, "x"), Tombstone(SIX, "b", 1, "x"), Tombstone(IDNA, WHOLE, 1, "x")]
     with State.open(path) as state:
         files = [record("a"), record("b"), record("index.html"), record("b.metadata")]
-        state.save([known(SIX, files, SETTLED), known(IDNA, files, SETTLED)], {IDNA: Visited(1, 1)})
+        upstreams = {SIX: {"a", "b"}, IDNA: {"a", "b"}}
+        state.save(
+            [known(SIX, files, SETTLED), known(IDNA, files, SETTLED)], {IDNA: Visited(1, 1)}, upstreams
+        )
         state.desired.save_tombstones({stone.key: stone for stone in stones}, {})
         assert state.desired.held() == 4
         state.desired.forget([(SIX, "a"), (IDNA, WHOLE)])
@@ -214,6 +219,23 @@ def test_files_and_whole_projects_are_forgotten(path: Path) -> None:
         assert list(state.desired.tombstones()) == [(SIX, "b")]
         state.desired.unsettle(SIX, ["index.html"])
         assert state.recall([SIX])[SIX] == known(SIX, [record("b"), record("b.metadata")])
+
+
+def test_what_nobody_has_seen_to_be_upstreams_is_local(path: Path) -> None:
+    """Whoever saves a project and knows nothing of that leaves it as it is."""
+    names = ["a", "b", "index.html", "a.metadata"]
+    with State.open(path) as state:
+        state.save([known(SIX, [*map(record, names)])], upstreams={SIX: {"b"}})
+        assert state.recall([SIX])[SIX].local == {"a"}
+        state.save([known(SIX, [*map(record, [*names, "c"])])])
+        assert state.recall([SIX])[SIX].local == {"a", "c"}
+        assert state.desired.recorded() == ({SIX}, set())
+        state.save([known(SIX, [record("a"), record("c")])], upstreams={SIX: {"c"}})
+        assert state.recall([SIX])[SIX].local == {"a"}
+        state.save([known(SIX, [record("a")])])
+        assert state.desired.recorded() == (set(), {SIX})
+        state.save([known(SIX, [record("a")])], upstreams={SIX: {"a"}})
+        assert state.recall([SIX])[SIX].local == frozenset()
 
 
 def test_the_last_hundred_runs_are_kept(path: Path) -> None:

@@ -98,22 +98,33 @@ class State:
         }
 
     def save(
-        self, batch: Collection[Remembered], visited: Mapping[NormalizedName, Visited] | None = None
+        self,
+        batch: Collection[Remembered],
+        visited: Mapping[NormalizedName, Visited] | None = None,
+        upstreams: Mapping[NormalizedName, Collection[str]] | None = None,
     ) -> None:
         """Keep this of each project in place of all that was known of it; all of the batch or nothing.
 
         ``visited`` are the visits that were obeyed; of other projects what the last one found is kept.
+        ``upstreams`` are the files that are known to be upstream's: new ones that are not are local, and
+        local ones stay so.
         """
         names = json.dumps([one.project for one in batch])
         files = [_row(one.project, record) for one in batch for record in one.records.values()]
         settled = [_settled_row(one.project, one.settled) for one in batch if one.settled is not None]
+        doubtful = [
+            (one.project, name)
+            for one in batch
+            for name in one.records
+            if name not in (upstreams or {}).get(one.project, ()) and is_distribution(name)
+        ]
         with self._changing() as connection:
+            local = _local(connection, doubtful, names) if doubtful else ()
             connection.execute(f"DELETE FROM files {_OF}", (names,))  # noqa: S608 (constants)
             connection.execute(f"DELETE FROM settled {_OF}", (names,))  # noqa: S608 (as above)
             connection.execute(f"DELETE FROM local_files {_OF}", (names,))  # noqa: S608 (as above)
             connection.executemany("INSERT INTO files VALUES (?, ?, ?, ?, ?, ?)", files)
             connection.executemany("INSERT INTO settled VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", settled)
-            local = [(one.project, name) for one in batch for name in one.local if is_distribution(name)]
             connection.executemany("INSERT INTO local_files VALUES (?, ?)", local)
             self.desired.save_visits(connection, visited or {})
 
@@ -180,6 +191,15 @@ class State:
     def _changing(self) -> Iterator[sqlite3.Connection]:
         with self._opened() as connection, transaction(connection):
             yield connection
+
+
+def _local(
+    connection: sqlite3.Connection, files: Sequence[tuple[str, str]], names: str
+) -> list[tuple[str, str]]:
+    """Those of the files, each with its project, that are local, or that nothing is known of yet."""
+    marked = set(connection.execute(_LOCAL, (names,)))
+    known = set(connection.execute(f"SELECT project, filename FROM files {_OF}", (names,)))  # noqa: S608 (as above)
+    return [one for one in files if one in marked or one not in known]
 
 
 def _settled(  # noqa: PLR0917 (a row)

@@ -86,6 +86,7 @@ class _Run:
         self._inspector = Inspector(store, hasher, teller.reporter, quick=quick)
         self._teller, self._repairs = teller, repairs
         self._pending: list[Remembered] = []
+        self._upstreams: dict[NormalizedName, set[str]] = {}
 
     async def run(self) -> None:
         """Look at everything, to the end or to the signal that ends it."""
@@ -161,16 +162,18 @@ class _Run:
             records[held.record.filename] = held.record
             if held.metadata is not None:
                 records[held.metadata.filename] = held.metadata
-        upstreams = [name for name, file in found.listed.items() if is_of_an_index(file)]
-        now = found.known.now(records, None if wrong else found.known.settled, upstreams)
+        now = structs.replace(found.known, records=records, settled=None if wrong else found.known.settled)
         if now != found.known:
             self._pending.append(now)
+            self._upstreams[found.project] = {
+                name for name, file in found.listed.items() if is_of_an_index(file)
+            }
             self._save(CHUNK)
 
     def _save(self, at_least: int) -> None:
         if self._pending and len(self._pending) >= at_least:
-            self._state.save(self._pending)
-            self._pending = []
+            self._state.save(self._pending, upstreams=self._upstreams)
+            self._pending, self._upstreams = [], {}
 
 
 def _destination(error: BaseException) -> DestinationError:
