@@ -51,6 +51,10 @@ WORKERS_PER_JOB = 2
 """Workers for each transfer that may be under way: while a file is hashed to its end, its worker has no
 connection, and another one's file can come; and a helper need not wait for its next job.
 """
+JOBS_PER_LONG = 3
+"""Of so many transfers that may be under way one is of a long file, while short ones wait, too: a few fill
+the line, and the round trips of the others, which are many, want connections.
+"""
 QUEUE_PER_WORKER = 16
 """Jobs that wait for each worker: many, for the largest of them go first and a large file that is found late
 is alone at the end; few enough that reading pages stays bounded.
@@ -132,6 +136,7 @@ class _Run:
         publisher = None if config.dry_run else Publisher(store, state, self._visitor.published)
         self._press = Press(publisher, self._report, self._reporter, self._coming)
         self._workers = config.jobs * WORKERS_PER_JOB
+        self._begin_long = max(1, config.jobs // JOBS_PER_LONG)
         self._jobs = Jobs(self._workers * QUEUE_PER_WORKER)
         self._agenda: Agenda | None = None
         self._open: dict[NormalizedName, UnderWay] = {}
@@ -218,14 +223,14 @@ class _Run:
         """Read pages and fetch files until all is done; a destination that fails ends it early."""
         try:
             async with self._crew, asyncio.TaskGroup() as group:
-                for _ in range(self._workers):
-                    group.create_task(self._work())
+                for number in range(self._workers):
+                    group.create_task(self._work(long=number < self._begin_long))
                 async with asyncio.TaskGroup() as looks:
                     looks.create_task(self._lookout.look(projects))
                     looks.create_task(agenda.look())  # what is here, until upstream has answered
                 readers = [group.create_task(self._read(agenda)) for _ in range(self._config.jobs)]
                 await asyncio.gather(*readers)
-                await self._jobs.end(self._workers)
+                self._jobs.end(self._workers)
             self._lookout.confirm(self._same)
         except* DestinationError as failures:
             self._fail(Problem.of(first_of(failures)))
@@ -310,8 +315,8 @@ class _Run:
         for job in plan.fetch:
             await self._jobs.put(job)
 
-    async def _work(self) -> None:
-        while (job := await self._jobs.get()) is not None:
+    async def _work(self, *, long: bool) -> None:
+        while (job := await self._jobs.get(long=long)) is not None:
             self._take(job, await self._crew.run(job))
 
     def _take(self, job: FileJob, fetched: Fetched) -> None:
