@@ -14,8 +14,6 @@ LARGE = 2**16
 
 It is also more than a new connection carries at once: begun first, it opens the window for what comes after.
 """
-LONG = 2**20
-"""Bytes from which on a file fills the line; of a smaller one most is the wait for its answer."""
 
 
 class Jobs:
@@ -36,9 +34,8 @@ class Jobs:
         """Add a job, when there is room."""
         await self._room.acquire()
         self._count += 1
-        size = 0 if job.held is not None else job.file.size or 0
-        kind = self._long if size >= LONG else self._short
-        heappush(kind, (-size if size >= LARGE else 0, self._count, job))
+        kind = self._long if job.is_long else self._short
+        heappush(kind, (-job.size if job.size >= LARGE else 0, self._count, job))
         self._waiting.release()
 
     async def get(self, *, long: bool) -> FileJob | None:

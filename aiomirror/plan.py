@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 JobKey = tuple[str, str]
 """Project and file name."""
 
+LONG = 2**20
+"""Bytes from which on a file fills the line; of a smaller one most is the wait for its answer."""
+
 
 class FetchPolicy(msgspec.Struct, frozen=True):
     """What a file must be before it is taken."""
@@ -160,6 +163,16 @@ class FileJob(msgspec.Struct, frozen=True, gc=False):
         """What tells the jobs of a run apart."""
         return self.project, self.file.filename
 
+    @property
+    def size(self) -> int:
+        """Bytes that are to come, as upstream lists them; 0 where it does not."""
+        return 0 if self.held is not None else self.file.size or 0
+
+    @property
+    def is_long(self) -> bool:
+        """Whether it is the bytes that take the time."""
+        return self.size >= LONG
+
 
 class ProjectPlan(msgspec.Struct, frozen=True):
     """What to do about one project, and what its page will say of the files that stay."""
@@ -192,7 +205,7 @@ class ProjectPlan(msgspec.Struct, frozen=True):
     @property
     def size(self) -> int:
         """Bytes to fetch, as far as upstream says."""
-        return sum(job.file.size or 0 for job in self.fetch if job.held is None)
+        return sum(job.size for job in self.fetch)
 
 
 def plan_project(

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from msgspec.structs import replace
 from packaging.utils import canonicalize_name
 
-from aiomirror.jobs import LARGE, LONG, Jobs
-from aiomirror.plan import FileJob, FileRecord, FileStat, HeldFile
+from aiomirror.jobs import LARGE, Jobs
+from aiomirror.plan import LONG, FileJob, FileRecord, FileStat, HeldFile
 from aiomirror.simple.values import ProjectFile
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ def job(name: str, size: int | None) -> FileJob:
 
 async def taken(jobs: Jobs, count: int, *, long: bool) -> list[str | None]:
     got = [await jobs.get(long=long) for _ in range(count)]
-    return [one and one.file.filename for one in got]
+    return [None if one is None else one.file.filename for one in got]
 
 
 async def test_large_files_come_first_and_the_others_as_they_came() -> None:
@@ -80,7 +80,7 @@ def test_a_run_begins_with_its_large_files(mirror: Mirror, monkeypatch: pytest.M
 
 def test_long_files_leave_room_for_short_ones(mirror: Mirror, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("aiomirror.jobs.LARGE", 2000)
-    monkeypatch.setattr("aiomirror.jobs.LONG", 2000)
+    monkeypatch.setattr("aiomirror.plan.LONG", 2000)
     for version, size in enumerate((1000, 1000, 1000, 2000, 3000, 4000)):
         mirror.upstream.add_file("foo", f"foo-{version}.tar.gz", content=bytes(size))
     mirror.sync("foo", "--all-versions", "--jobs", "2")

@@ -104,9 +104,9 @@ async def spread(dest: Path, upstream: Upstream, **options: Any) -> AsyncIterato
 
 
 @pytest.fixture(autouse=True)
-def all_large(monkeypatch: pytest.MonkeyPatch) -> None:
+def all_long(monkeypatch: pytest.MonkeyPatch) -> None:
     """Every file is spread, not only what is worth it."""
-    monkeypatch.setattr(crew, "LARGE", 1)
+    monkeypatch.setattr("aiomirror.plan.LONG", 1)
 
 
 def job(upstream: Upstream, project: str, content: bytes | None = None, **listed: Any) -> FileJob:  # noqa: ANN401 (of ProjectFile)
@@ -445,7 +445,7 @@ def test_a_process_that_has_no_time_left(share: float, *, full: bool) -> None:
 async def test_small_files_stay_here_while_there_is_time(
     upstream: Upstream, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(crew, "LARGE", 2**20)
+    monkeypatch.setattr("aiomirror.plan.LONG", 2**20)
     monkeypatch.setattr(crew, "BUSY", 2.0)
     async with spread(tmp_path, upstream) as both:
         await both.run(*jobs(upstream))

@@ -23,8 +23,6 @@ WINDOW = 0.05
 """Seconds over which it is told how busy this process is."""
 BUSY = 0.95
 """Share of them from which on it has no time left."""
-LARGE = 2**20
-"""Bytes of a file from which on it costs nothing beside itself to have another process fetch it."""
 
 
 class _Runner(Protocol):
@@ -34,19 +32,18 @@ class _Runner(Protocol):
 
 
 class _Member(msgspec.Struct):
-    """One that runs jobs, and what it has under way."""
+    """One that runs jobs, and how many it has under way."""
 
     runner: _Runner
     files: int = 0
-    size: int = 0
-    """Bytes, of those files that are large."""
 
 
 class Crew:
     """Runs jobs as a :class:`Fetcher` does; an async context manager, at whose end the helpers end.
 
-    Large files are spread over all of them.  For small ones one process has time enough where upstream is far
-    or slow; where it has none left, they are spread, too.
+    Long files go to whoever has the fewest files under way, since it costs nothing beside them to have
+    another process fetch one.  For short ones this one has time enough where upstream is far or slow; where
+    it has none left, they are spread, too.
     """
 
     def __init__(
@@ -83,23 +80,18 @@ class Crew:
 
     async def run(self, job: FileJob) -> Fetched:
         """The outcome; DestinationError: nothing can be written any more."""
-        size = 0 if job.held else job.file.size or 0
-        large = size if size >= LARGE else 0
-        member = self._member(large)
+        member = self._member(long=job.is_long)
         member.files += 1
-        member.size += large
         try:
             return await member.runner.run(job)
         finally:
             member.files -= 1
-            member.size -= large
 
-    def _member(self, large: int) -> _Member:
-        """Who is to have a job next, of a large file or of another one."""
-        if large:
-            return min(self._members, key=lambda member: member.size)
-        self._joined = self._joined or self._load.is_full()
-        return min(self._members, key=lambda member: member.files) if self._joined else self._members[0]
+    def _member(self, *, long: bool) -> _Member:
+        """Who is to have a job next, of a long file or of a short one."""
+        self._joined = self._joined or (not long and self._load.is_full())
+        spread = long or self._joined
+        return min(self._members, key=lambda member: member.files) if spread else self._members[0]
 
     def _tell(self, origin: str, until: float) -> None:
         """What a host asks of one request is meant for those of all: they go to the same machine."""

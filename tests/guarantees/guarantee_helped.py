@@ -5,10 +5,11 @@ Run by tests as ``python guarantee_helped.py sync …``.
 
 from __future__ import annotations
 
+from aiomirror import plan
 from aiomirror.cli import entry
-from aiomirror.processes import crew, forking
+from aiomirror.processes import forking
 
 if __name__ == "__main__":
-    crew.LARGE = 1
+    plan.LONG = 1
     vars(forking)["cores"] = lambda: 3
     entry()
