@@ -68,8 +68,10 @@ def lacks() -> str:
     """Why there can be no delayed path here; empty when there can."""
     if os.geteuid() != 0:
         return "network namespaces need root"
-    if missing := [name for name in ("ip", "nsenter") if shutil.which(name) is None]:
+    if missing := [name for name in ("ip", "nsenter", "unshare") if shutil.which(name) is None]:
         return f"{' and '.join(missing)} not installed"
+    if subprocess.run(["unshare", "--net", "true"], check=False, capture_output=True).returncode:
+        return "network namespaces are not allowed here"
     return "" if Path("/dev/net/tun").exists() else "the kernel has no tun devices"
 
 

@@ -19,7 +19,7 @@ from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 from packaging.utils import parse_wheel_filename
 
-from benchmarks import matrix
+from benchmarks import latency, matrix
 from benchmarks.cases import case
 from benchmarks.corpus import Corpus
 from benchmarks.matrix import TARGETS, projects
@@ -87,6 +87,45 @@ def test_a_mirror_made_before_is_hashed_by_all(work: Path) -> None:
     raw = run(work, "verify", 0.01, ["aiomirror", "sha256sum", "openssl dgst"])
     assert (raw["projects"], raw["files"]) == (1, 10)
     assert requests(raw) == {"aiomirror": 0, "sha256sum": 0, "openssl dgst": 0}
+
+
+@pytest.mark.parametrize(
+    ("name", "scale", "files", "requests_of"),
+    [
+        ("mixed", 0.03, 30, {"aiomirror": 3 + 30, "curl": 30}),
+        ("growth", 0.003, 72, {"aiomirror": 9 + 72}),
+    ],
+)
+def test_the_other_first_syncs_are_complete_as_well(
+    work: Path, name: str, scale: float, files: int, requests_of: dict[str, int]
+) -> None:
+    raw = run(work, name, scale, [*requests_of])
+    assert raw["files"] == files
+    assert requests(raw) == requests_of
+
+
+@pytest.mark.skipif(bool(latency.lacks()), reason=latency.lacks())
+@pytest.mark.parametrize(
+    ("name", "scale", "files", "requests_of"),
+    [
+        ("small-20ms", 0.01, 24, {"aiomirror": 3 + 24, "curl": 24, "bare requests": 3 + 24}),
+        ("mixed-20ms", 0.03, 30, {"aiomirror": 3 + 30, "curl": 30}),
+        ("newest-20ms", 0.01, 6, {"aiomirror": 3 + 6, "curl": 6}),
+        ("pins-20ms", 0.01, 3, {"aiomirror": 3 + 3, "curl": 3}),
+        ("unchanged-20ms", 0.004, 27, {"aiomirror": 1}),  # for the serials of 20 projects
+        ("changed-20ms", 0.02, 132, {"aiomirror": 1 + 1 + 1}),  # one project of 100, with one file
+        pytest.param(
+            "huge-20ms", 0.002, 1, {"aiomirror": 2, "curl": 1},
+            marks=pytest.mark.skipif(shutil.which("openssl") is None, reason="openssl is not installed"),
+        ),
+    ],
+)  # fmt: skip
+def test_far_from_upstream_nothing_else_is_asked_for(
+    work: Path, name: str, scale: float, files: int, requests_of: dict[str, int]
+) -> None:
+    raw = run(work, name, scale, [*requests_of])
+    assert raw["files"] == files
+    assert requests(raw) == requests_of
 
 
 MATRIX_TOOLS = ["aiomirror", "curl"]
