@@ -70,9 +70,10 @@ def lacks() -> str:
         return "network namespaces need root"
     if missing := [name for name in ("ip", "nsenter", "unshare") if shutil.which(name) is None]:
         return f"{' and '.join(missing)} not installed"
-    if subprocess.run(["unshare", "--net", "true"], check=False, capture_output=True).returncode:
-        return "network namespaces are not allowed here"
-    return "" if Path("/dev/net/tun").exists() else "the kernel has no tun devices"
+    if not Path("/dev/net/tun").exists():
+        return "the kernel has no tun devices"
+    allowed = subprocess.run(["unshare", "--net", "true"], check=False, capture_output=True).returncode == 0
+    return "" if allowed else "network namespaces are not allowed here"
 
 
 def _started(arguments: list[str]) -> subprocess.Popen[str]:

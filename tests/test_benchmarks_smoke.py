@@ -29,8 +29,14 @@ from benchmarks.rounds import Rounds
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from _pytest.mark import ParameterSet
+
 ROOT = Path(__file__).parents[1]
 NGINX = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin:/usr/local/sbin")
+
+NEAR = latency.lacks()
+"""Why there is no far upstream here, if so."""
+NEEDS_OPENSSL = pytest.mark.skipif(shutil.which("openssl") is None, reason="openssl is not installed")
 
 pytestmark = [
     pytest.mark.skipif(NGINX is None, reason="nginx is not installed"),
@@ -51,6 +57,11 @@ def run(work: Path, case: str, scale: float, tools: Sequence[str]) -> dict[str, 
     raw: dict[str, Any] = json.loads((work / "results.json").read_bytes())[case]
     assert [line["fault"] for line in raw["tools"].values()] == [""] * len(tools)
     return raw
+
+
+def far(*values: object, marks: Sequence[pytest.MarkDecorator] = ()) -> ParameterSet:
+    """The parameters of a case whose upstream is 20 ms away."""
+    return pytest.param(*values, marks=[pytest.mark.skipif(bool(NEAR), reason=NEAR), *marks])
 
 
 @pytest.fixture(scope="module")
@@ -76,13 +87,13 @@ def test_the_newest_files_are_taken_from_long_pages(work: Path) -> None:
     assert requests(raw) == {"aiomirror": 3 + 4, "bare mirror": 3 + 4}
 
 
-@pytest.mark.skipif(shutil.which("openssl") is None, reason="openssl is not installed")
+@NEEDS_OPENSSL
 def test_a_large_file_comes_over_tls(work: Path) -> None:
     raw = run(work, "huge", 0.002, ["aiomirror", "curl", "bare aiohttp", "bare mirror"])
     assert requests(raw) == {"aiomirror": 2, "curl": 1, "bare aiohttp": 1, "bare mirror": 2}
 
 
-@pytest.mark.skipif(shutil.which("openssl") is None, reason="openssl is not installed")
+@NEEDS_OPENSSL
 def test_a_mirror_made_before_is_hashed_by_all(work: Path) -> None:
     raw = run(work, "verify", 0.01, ["aiomirror", "sha256sum", "openssl dgst"])
     assert (raw["projects"], raw["files"]) == (1, 10)
@@ -94,33 +105,16 @@ def test_a_mirror_made_before_is_hashed_by_all(work: Path) -> None:
     [
         ("mixed", 0.03, 30, {"aiomirror": 3 + 30, "curl": 30}),
         ("growth", 0.003, 72, {"aiomirror": 9 + 72}),
+        far("small-20ms", 0.01, 24, {"aiomirror": 3 + 24, "curl": 24, "bare requests": 3 + 24}),
+        far("mixed-20ms", 0.03, 30, {"aiomirror": 3 + 30, "curl": 30}),
+        far("newest-20ms", 0.01, 6, {"aiomirror": 3 + 6, "curl": 6}),
+        far("pins-20ms", 0.01, 3, {"aiomirror": 3 + 3, "curl": 3}),
+        far("unchanged-20ms", 0.004, 27, {"aiomirror": 1}),  # for the serials of 20 projects
+        far("changed-20ms", 0.02, 132, {"aiomirror": 1 + 1 + 1}),  # one project of 100, with one file
+        far("huge-20ms", 0.002, 1, {"aiomirror": 2, "curl": 1}, marks=[NEEDS_OPENSSL]),
     ],
 )
-def test_the_other_first_syncs_are_complete_as_well(
-    work: Path, name: str, scale: float, files: int, requests_of: dict[str, int]
-) -> None:
-    raw = run(work, name, scale, [*requests_of])
-    assert raw["files"] == files
-    assert requests(raw) == requests_of
-
-
-@pytest.mark.skipif(bool(latency.lacks()), reason=latency.lacks())
-@pytest.mark.parametrize(
-    ("name", "scale", "files", "requests_of"),
-    [
-        ("small-20ms", 0.01, 24, {"aiomirror": 3 + 24, "curl": 24, "bare requests": 3 + 24}),
-        ("mixed-20ms", 0.03, 30, {"aiomirror": 3 + 30, "curl": 30}),
-        ("newest-20ms", 0.01, 6, {"aiomirror": 3 + 6, "curl": 6}),
-        ("pins-20ms", 0.01, 3, {"aiomirror": 3 + 3, "curl": 3}),
-        ("unchanged-20ms", 0.004, 27, {"aiomirror": 1}),  # for the serials of 20 projects
-        ("changed-20ms", 0.02, 132, {"aiomirror": 1 + 1 + 1}),  # one project of 100, with one file
-        pytest.param(
-            "huge-20ms", 0.002, 1, {"aiomirror": 2, "curl": 1},
-            marks=pytest.mark.skipif(shutil.which("openssl") is None, reason="openssl is not installed"),
-        ),
-    ],
-)  # fmt: skip
-def test_far_from_upstream_nothing_else_is_asked_for(
+def test_all_is_there_and_nothing_else_was_asked_for(
     work: Path, name: str, scale: float, files: int, requests_of: dict[str, int]
 ) -> None:
     raw = run(work, name, scale, [*requests_of])
